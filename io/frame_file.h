@@ -1,0 +1,46 @@
+/* Reads and writes DESI frame files, the layout that desispec's readers expect (desi-conventions §2):
+ * FLUX f4, IVAR f4, MASK u4, WAVELENGTH f8, RESOLUTION f4, FIBERMAP, CHI2PIX f4, SCORES. */
+#ifndef UNSPOT_IO_FRAME_FILE_H
+#define UNSPOT_IO_FRAME_FILE_H
+
+#include <stdint.h>
+
+#include "base/frame.h"
+#include "base/status.h"
+#include "io/keyword.h"
+
+/* Writes a frame with checksums on every HDU, gzipped when path ends in .gz. HDU 0 gets all cards of
+ * image_header (structural ones, EXTNAME, BUNIT and checksums redone), then the keywords. fibermap holds
+ * exactly the frame's nspec rows, or header.count = 0: no FIBERMAP HDU. scores[nspec][3] are
+ * SUM_RAW_COUNT_X, MEDIAN_RAW_COUNT_X, MEDIAN_RAW_SNR_X with X = band ('B', 'R', 'Z') over
+ * [window_min, window_max) Angstrom, or NULL: no SCORES HDU. */
+struct frame_scores {
+    char band;
+    double window_min, window_max;
+    const double *value; /* [nspec][3] */
+};
+
+enum status frame_file_write(const char *path, const struct frame *frame, const struct cards *image_header,
+                             const struct table *fibermap, const struct frame_scores *scores,
+                             const struct keywords *keywords, struct error *error);
+
+/* Reads FLUX, IVAR, WAVELENGTH (required), MASK, RESOLUTION, CHI2PIX, PIXMASKFRAC (NULL where absent) of any
+ * frame file, float or double. specmin comes from FIBERMIN mod 500, else from the first value of a SPECTRA
+ * HDU, else 0. The caller releases *frame with frame_free(), whatever the status. */
+enum status frame_file_read(const char *path, struct frame *frame, struct error *error);
+
+/* The true spectra of a simulated image: TRUEFLUX f8 [nspec][nwave], photons per Angstrom, and WAVELENGTH,
+ * Angstrom; SPECTRA int32 [nspec]: the spectrum of the PSF in each row (when absent: 0, 1, 2, ...). */
+struct truth {
+    size_t nspec, nwave;
+    double *wave;      /* [wave] */
+    double *flux;      /* [spec][wave] */
+    int32_t *spectrum; /* [spec] */
+};
+
+enum status truth_file_write(const char *path, const struct truth *truth, const struct keywords *keywords,
+                             struct error *error);
+enum status truth_file_read(const char *path, struct truth *truth, struct error *error);
+void truth_free(struct truth *truth);
+
+#endif

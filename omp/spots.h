@@ -1,0 +1,39 @@
+/* The spots (PSF images) of one bundle of spectra on a grid of wavelengths, evaluated once and shared by all
+ * patches of the bundle. */
+#ifndef UNSPOT_OMP_SPOTS_H
+#define UNSPOT_OMP_SPOTS_H
+
+#include <stddef.h>
+
+#include "base/psf.h"
+#include "base/status.h"
+
+struct spots {
+    size_t nspec, nwave; /* of this bundle; at most what spots_alloc was told */
+    size_t nx, ny;       /* columns and rows of a spot: 2 hsize + 1 */
+    int *column, *row;   /* [spec][wave] CCD column and row of the spot's first pixel; may lie off the CCD */
+    double *value;       /* [spec][wave][ny][nx], sum 1; all 0 where the PSF is not a number there */
+};
+
+/* Memory for up to nspec x nwave spots of this PSF. */
+enum status spots_alloc(struct spots *spots, const struct psf *psf, size_t nspec, size_t nwave,
+                        struct error *error);
+void spots_free(struct spots *spots);
+
+/* Evaluates the spots of spectra specmin ... specmin + nspec - 1 at wavelengths wave_min + i wave_step
+ * (Angstrom), i = 0 ... nwave - 1, on all threads. Spot values: gpu_specter's to rounding, plus tails. */
+void spots_evaluate(struct spots *spots, const struct psf *psf, size_t specmin, size_t nspec, double wave_min,
+                    double wave_step, size_t nwave);
+
+/* Only the corners (column, row), for planning: column[nspec][nwave], row[nspec][nwave]. */
+void spots_corners(const struct psf *psf, size_t specmin, size_t nspec, double wave_min, double wave_step,
+                   size_t nwave, int *column, int *row);
+
+/* First pixel of a spot centred at position: floor(position - half_size + 0.5), held within +-2^28 so that
+ * a series evaluated far outside its domain stays an integer. */
+int spot_corner(double position, size_t half_size);
+
+/* Σ_k coef[k] P_k(u) at wavelength (Angstrom) for spectrum spec. */
+double legendre_value(const struct legendre *series, size_t spec, double wavelength);
+
+#endif

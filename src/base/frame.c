@@ -1,0 +1,33 @@
+#include "base/frame.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void table_free(struct table *table)
+{
+    free(table->header.text);
+    free(table->rows);
+    memset(table, 0, sizeof *table);
+}
+
+void preproc_free(struct preproc *preproc)
+{
+    free(preproc->image);
+    free(preproc->ivar);
+    free(preproc->header.text);
+    table_free(&preproc->fibermap);
+    memset(preproc, 0, sizeof *preproc);
+}
+
+void frame_free(struct frame *frame)
+{
+    free(frame->wave);
+    free(frame->flux);
+    free(frame->ivar);
+    free(frame->mask);
+    free(frame->resolution);
+    free(frame->pixmask_fraction);
+    free(frame->chi2pix);
+    free(frame->model);
+    memset(frame, 0, sizeof *frame);
+}

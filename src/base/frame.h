@@ -1,0 +1,61 @@
+/* What goes into an extraction (preproc) and what comes out of it (frame), as plain arrays. */
+#ifndef UNSPOT_BASE_FRAME_H
+#define UNSPOT_BASE_FRAME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Header cards of an HDU, kept word for word: text holds count cards of 80 characters each. */
+struct cards {
+    size_t count;
+    char *text; /* [count][80], not terminated */
+};
+
+/* A binary table kept byte for byte, so that any column of any type passes through. */
+struct table {
+    struct cards header; /* all cards but CHECKSUM and DATASUM; count = 0: there is no table */
+    size_t row_bytes, nrows;
+    unsigned char *rows; /* [nrows][row_bytes], big-endian as in the file */
+};
+
+/* A pre-processed CCD image. */
+struct preproc {
+    size_t nx, ny;         /* columns, rows */
+    float *image;          /* [row][column] electrons; finite */
+    float *ivar;           /* [row][column] 1/electrons²; finite, >= 0; 0: not to be used */
+    size_t nmasked;        /* pixels with ivar 0, whatever the reason */
+    size_t nbroken;        /* of these, pixels whose image or ivar was NaN or infinite, or ivar negative */
+    struct cards header;   /* of the IMAGE HDU */
+    struct table fibermap; /* all rows of the input */
+};
+
+/* desispec's specmask bits that extraction sets */
+enum specmask {
+    SPECMASK_SOMEBADPIX = 1u << 0, /* more than half of the spot on unusable pixels */
+    SPECMASK_ALLBADPIX = 1u << 1,  /* all of the spot on unusable pixels (within 1e-6) */
+    SPECMASK_BAD2DFIT = 1u << 7,   /* the two-dimensional model does not fit, or had to be regularised */
+    SPECMASK_NODATA = 1u << 8,     /* no pixel of the spot is on the CCD, or the patch has no solution */
+};
+
+/* Extracted spectra. Flux is in electrons (photons) per Angstrom. Where ivar is 0, flux is 0, mask is not 0
+ * and the row of the resolution matrix is the identity's. Nothing in here is ever NaN or infinite. */
+struct frame {
+    size_t specmin;             /* spectrum of the PSF in row 0 */
+    size_t nspec, nwave, ndiag; /* ndiag = 2 hsizey + 1 */
+    double wave_min, wave_step; /* Angstrom; wave[i] = wave_min + i wave_step */
+    double *wave;               /* [wave] */
+    double *flux;               /* [spec][wave] electron/Angstrom */
+    double *ivar;               /* [spec][wave] */
+    uint32_t *mask;             /* [spec][wave] enum specmask */
+    float *resolution;        /* [spec][ndiag][wave]: [s][k][j] = R_s[j - h + k, j], h = ndiag/2; 0 outside */
+    double *pixmask_fraction; /* [spec][wave] fraction of the spot on unusable pixels */
+    double *chi2pix;          /* [spec][wave] mean chi² of the pixels under the spot */
+    size_t model_nx, model_ny;
+    double *model; /* [row][column] electrons, or NULL when not asked for */
+};
+
+void preproc_free(struct preproc *preproc);
+void frame_free(struct frame *frame);
+void table_free(struct table *table);
+
+#endif

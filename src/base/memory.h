@@ -1,0 +1,21 @@
+/* Aligned, overflow-checked memory. */
+#ifndef UNSPOT_BASE_MEMORY_H
+#define UNSPOT_BASE_MEMORY_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+
+enum { MEMORY_ALIGNMENT = 64 }; /* bytes: one cache line, one AVX-512 register */
+
+/* Zero-filled memory for count elements of size bytes each, aligned to MEMORY_ALIGNMENT; NULL when there is
+ * not enough or count * size overflows. Release it with free(). At least one element is allocated. */
+void *memory_zeroed(size_t count, size_t size);
+
+/* The error every failed allocation ends in; `what` names the data ("image", "spots"). */
+enum status memory_error(struct error *error, const char *what);
+
+/* Bytes rounded up to a multiple of MEMORY_ALIGNMENT: for laying arrays out in one workspace. */
+size_t memory_round_up(size_t bytes);
+
+#endif

@@ -1,0 +1,80 @@
+/* unspot: dispatches to its subcommands, prints the one line of an error, sets the exit status. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "io/output.h"
+#include "version.h"
+
+static const struct command commands[] = {
+    {"extract", "extract the spectra of a pre-processed CCD image", extract_command},
+    {"make-psf", "write a synthetic, DESI-like PSF", make_psf_command},
+    {"simulate", "make a pre-processed image from a PSF", simulate_command},
+    {"compare", "say how two frames, or a frame and the truth, differ", compare_command},
+    {"info", "say how unspot was built and what it can use here", info_command},
+};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static void print_help(FILE *stream)
+{
+    fprintf(stream, "Usage: unspot COMMAND [OPTIONS]\n\n"
+                    "Turns two-dimensional CCD images of fiber spectrographs into one-dimensional spectra\n"
+                    "by spectro-perfectionism (Bolton & Schlegel 2010).\n\nCommands:\n");
+    for (int i = 0; i < COMMANDS; i++) fprintf(stream, "  %-10s %s\n", commands[i].name, commands[i].summary);
+    fprintf(stream,
+            "\n`unspot COMMAND --help` lists a command's options; `unspot --version` prints the version.\n");
+}
+
+/* An interrupt leaves no partial file: remove what is being written, then die of the signal as usual. */
+static void on_interrupt(int number)
+{
+    output_abandon_all();
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static void install_interrupt_handlers(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
+
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        struct sigaction action = {.sa_handler = on_interrupt};
+        struct sigaction old;
+
+        sigaction(numbers[i], NULL, &old);
+        if (old.sa_handler != SIG_IGN) sigaction(numbers[i], &action, NULL);
+    }
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit becomes a write error with a text */
+}
+
+int main(int argc, char **argv)
+{
+    struct error error = {.status = STATUS_OK};
+    enum status status = STATUS_USAGE;
+
+    install_interrupt_handlers();
+    if (argc < 2) {
+        fprintf(stderr, "unspot: no command given (see unspot --help)\n");
+        return status_exit_code(STATUS_USAGE);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_help(stdout);
+        return 0;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("unspot %s (%s)\n", UNSPOT_VERSION, UNSPOT_GIT_HASH);
+        return 0;
+    }
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            status = commands[i].run(argc - 1, (const char **)argv + 1, &error);
+            if (status != STATUS_OK) fprintf(stderr, "ERROR: %s\n", error.text);
+            return status_exit_code(status);
+        }
+    }
+    fprintf(stderr, "unspot: unknown command \"%s\" (see unspot --help)\n", argv[1]);
+    return status_exit_code(STATUS_USAGE);
+}

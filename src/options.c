@@ -1,0 +1,74 @@
+#include "options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status options_parse(const char *command, const char *usage, int argc, const char **argv,
+                          const struct poptOption *table, size_t min, size_t max, char **arguments,
+                          struct error *error)
+{
+    enum status status = STATUS_OK;
+    char name[64];
+    size_t count = 0;
+    const char *argument;
+    poptContext context;
+    int result;
+
+    snprintf(name, sizeof name, "unspot %s", command);
+    argv[0] = name; /* popt prints it in the help text */
+    context = poptGetContext(name, argc, argv, table, 0);
+    poptSetOtherOptionHelp(context, usage);
+    result = poptGetNextOpt(context);
+    if (result < -1) {
+        status = error_set(error, STATUS_USAGE, "%s: %s: %s (see %s --help)", name, poptBadOption(context, 0),
+                           poptStrerror(result), name);
+    }
+    while (status == STATUS_OK && (argument = poptGetArg(context))) {
+        if (count == max) {
+            status = error_set(error, STATUS_USAGE, "%s: unexpected argument \"%s\" (see %s --help)", name,
+                               argument, name);
+        } else if (!(arguments[count++] = strdup(argument))) {
+            status = error_set(error, STATUS_MEMORY, "out of memory for the command line");
+        }
+    }
+    if (status == STATUS_OK && count < min) {
+        status = error_set(error, STATUS_USAGE, "%s: too few arguments, usage: %s %s (see %s --help)", name,
+                           name, usage, name);
+    }
+    poptFreeContext(context);
+    return status;
+}
+
+size_t wavelength_count(double first, double last, double step)
+{
+    return (size_t)ceil((last + 0.5 * step - first) / step);
+}
+
+enum status options_wavelengths(const char *text, double *first, double *last, double *step,
+                                struct error *error)
+{
+    int end = 0;
+
+    if (sscanf(text, "%lf,%lf,%lf%n", first, last, step, &end) != 3 || text[end] != '\0' ||
+        !isfinite(*first) || !isfinite(*last) || !isfinite(*step)) {
+        return error_set(error, STATUS_USAGE, "--wavelength %s: expected WMIN,WMAX,DW, three numbers", text);
+    }
+    if (*step <= 0) {
+        return error_set(error, STATUS_USAGE, "--wavelength %s: the step must be positive", text);
+    }
+    if (*last < *first) {
+        return error_set(error, STATUS_USAGE, "--wavelength %s: the range is reversed, WMIN > WMAX", text);
+    }
+    if ((*last - *first) / *step > 1e6) {
+        return error_set(error, STATUS_USAGE, "--wavelength %s: more than a million bins", text);
+    }
+    return STATUS_OK;
+}
+
+enum status options_loglevel(const char *text, struct log *log, struct error *error)
+{
+    if (log_level_parse(text, &log->level)) return STATUS_OK;
+    return error_set(error, STATUS_USAGE, "--loglevel %s: expected debug, info, warn or error", text);
+}

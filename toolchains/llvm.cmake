@@ -1,0 +1,2 @@
+# LLVM, the main compiler: clang 19.
+set(CMAKE_C_COMPILER clang-19)
