@@ -1,0 +1,91 @@
+#include "io/frame_file.h"
+
+#include <stdio.h>
+
+#include "io/cards.h"
+#include "io/sink.h"
+
+enum { SCORES = 3 };
+
+static void write_scores(struct sink *sink, const struct frame_scores *scores, size_t nspec)
+{
+    static const char *const stem[SCORES] = {"SUM_RAW_COUNT", "MEDIAN_RAW_COUNT", "MEDIAN_RAW_SNR"};
+    static const char *const what[SCORES] = {"sum counts", "median counts/A", "median SNR/sqrt(A)"};
+    char name[SCORES][32], unit_d[] = "D", keyword[16], comment[64];
+    char *names[SCORES] = {name[0], name[1], name[2]}, *types[SCORES] = {unit_d, unit_d, unit_d};
+    int fits = 0;
+
+    if (sink->status != STATUS_OK) return;
+    sink_begin_hdu(sink, "SCORES");
+    sink_require_finite(sink, scores->value, nspec * SCORES);
+    if (sink->status != STATUS_OK) return;
+    for (int i = 0; i < SCORES; i++) snprintf(name[i], sizeof name[i], "%s_%c", stem[i], scores->band);
+    fits_create_tbl(sink->file, BINARY_TBL, (LONGLONG)nspec, SCORES, names, types, NULL, "SCORES", &fits);
+    for (int i = 0; i < SCORES; i++) {
+        snprintf(keyword, sizeof keyword, "TTYPE%d", i + 1);
+        snprintf(comment, sizeof comment, "%s in wave. range %g,%gA", what[i], scores->window_min,
+                 scores->window_max);
+        fits_modify_comment(sink->file, keyword, comment, &fits);
+    }
+    for (size_t spec = 0; spec < nspec; spec++) {
+        for (int i = 0; i < SCORES; i++) {
+            double value = scores->value[spec * SCORES + (size_t)i];
+
+            fits_write_col(sink->file, TDOUBLE, i + 1, (LONGLONG)spec + 1, 1, 1, &value, &fits);
+        }
+    }
+    sink_note(sink, fits);
+    sink_end_hdu(sink);
+}
+
+static enum status check_shape(const char *path, const struct frame *frame, const struct table *fibermap,
+                               struct error *error)
+{
+    if (frame->nspec == 0 || frame->nwave == 0) {
+        return error_set(error, STATUS_MISMATCH, "%s: not written: the frame is empty", path);
+    }
+    if (fibermap && fibermap->header.count > 0 && fibermap->nrows != frame->nspec) {
+        return error_set(error, STATUS_MISMATCH, "%s: not written: FIBERMAP has %zu rows for %zu spectra",
+                         path, fibermap->nrows, frame->nspec);
+    }
+    return STATUS_OK;
+}
+
+/* The HDUs of [spec][wave], or of what shape says. Arrays that the frame lacks are left out. */
+static void write_array(struct sink *sink, const struct frame *frame, struct array array)
+{
+    if (!array.data) return;
+    if (array.naxis == 0) {
+        array.naxis = 2;
+        array.shape[0] = frame->nspec;
+        array.shape[1] = frame->nwave;
+    }
+    sink_image(sink, &array, NULL, NULL);
+}
+
+enum status frame_file_write(const char *path, const struct frame *frame, const struct cards *image_header,
+                             const struct table *fibermap, const struct frame_scores *scores,
+                             const struct keywords *keywords, struct error *error)
+{
+    const size_t nspec = frame->nspec, nwave = frame->nwave;
+    const struct array flux = {"FLUX", "electron/Angstrom", FLOAT_IMG,  TDOUBLE,
+                               2,      {nspec, nwave},      frame->flux};
+    enum status status = check_shape(path, frame, fibermap, error);
+    struct sink sink;
+
+    if (status != STATUS_OK) return status;
+    sink_open(&sink, path, error);
+    sink_image(&sink, &flux, image_header, keywords);
+    write_array(&sink, frame, (struct array){"IVAR", NULL, FLOAT_IMG, TDOUBLE, 0, {0}, frame->ivar});
+    write_array(&sink, frame, (struct array){"MASK", NULL, ULONG_IMG, TUINT, 0, {0}, frame->mask});
+    write_array(&sink, frame,
+                (struct array){"WAVELENGTH", "Angstrom", DOUBLE_IMG, TDOUBLE, 1, {nwave}, frame->wave});
+    write_array(
+        &sink, frame,
+        (struct array){
+            "RESOLUTION", NULL, FLOAT_IMG, TFLOAT, 3, {nspec, frame->ndiag, nwave}, frame->resolution});
+    if (fibermap) sink_table(&sink, "FIBERMAP", fibermap);
+    write_array(&sink, frame, (struct array){"CHI2PIX", NULL, FLOAT_IMG, TDOUBLE, 0, {0}, frame->chi2pix});
+    if (scores) write_scores(&sink, scores, nspec);
+    return sink_close(&sink);
+}

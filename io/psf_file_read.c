@@ -1,0 +1,229 @@
+#include "io/psf_file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "io/input.h"
+#include "io/psf_table.h"
+#include "io/read_array.h"
+
+enum { HSIZE_MAX = 64, DEGREE_MAX = 20, CCD_MAX = 100000 };
+
+static const double default_psferr = 0.01; /* as for specter and gpu_specter */
+
+/* The first HDU says which kind of PSF it is; PSFVER is a number in some files and a string in others. */
+static enum status read_version(struct input *input, int *version, struct error *error)
+{
+    char type[FLEN_VALUE], text[FLEN_VALUE];
+    int fits = 0;
+
+    fits_movabs_hdu(input->file, 1, NULL, &fits);
+    if (fits) return input_fail(input, "0", fits, error);
+    input_text(input, "PSFTYPE", type, sizeof type);
+    input_text(input, "PSFVER", text, sizeof text);
+    if (!type[0]) {
+        return error_set(error, STATUS_FORMAT, "%s: not a PSF file: no keyword PSFTYPE in the first header",
+                         input->path);
+    }
+    if (strcmp(type, "GAUSS-HERMITE") != 0) {
+        return error_set(error, STATUS_FORMAT,
+                         "%s: PSFTYPE %s is not supported; GAUSS-HERMITE (PSFVER 1, 2, 3) is", input->path,
+                         type);
+    }
+    *version = atoi(text);
+    if (*version < 1 || *version > 3) {
+        return error_set(error, STATUS_FORMAT, "%s: PSFVER \"%s\" is not supported; 1, 2 and 3 are",
+                         input->path, text);
+    }
+    return STATUS_OK;
+}
+
+static enum status read_count(struct input *input, const char *name, const char *keyword, long long min,
+                              long long max, size_t *value, struct error *error)
+{
+    long long number = 0;
+    enum status status = input_integer(input, name, keyword, &number, error);
+
+    if (status != STATUS_OK) return status;
+    if (number < min || number > max) {
+        return error_set(error, STATUS_FORMAT, "%s: HDU %s: %s is %lld, not in %lld to %lld", input->path,
+                         name, keyword, number, min, max);
+    }
+    *value = (size_t)number;
+    return STATUS_OK;
+}
+
+static enum status read_keys(struct input *input, const char *name, struct psf *psf, struct error *error)
+{
+    struct {
+        const char *keyword;
+        long long min, max;
+        size_t *value;
+    } counts[] = {{"NPIX_X", 1, CCD_MAX, &psf->nx},       {"NPIX_Y", 1, CCD_MAX, &psf->ny},
+                  {"HSIZEX", 1, HSIZE_MAX, &psf->hsizex}, {"HSIZEY", 1, HSIZE_MAX, &psf->hsizey},
+                  {"GHDEGX", 0, DEGREE_MAX, &psf->degx},  {"GHDEGY", 0, DEGREE_MAX, &psf->degy}};
+    enum status status = STATUS_OK;
+    char text[FLEN_VALUE];
+    char *original = NULL;
+    int fits = 0;
+
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0] && status == STATUS_OK; i++) {
+        status =
+            read_count(input, name, counts[i].keyword, counts[i].min, counts[i].max, counts[i].value, error);
+    }
+    if (status != STATUS_OK) return status;
+    psf->psferr = default_psferr;
+    input_text(input, "PSFERR", text, sizeof text);
+    if (text[0]) status = input_real(input, name, "PSFERR", &psf->psferr, error);
+    input_text(input, "CAMERA", text, sizeof text);
+    snprintf(psf->camera, sizeof psf->camera, "%.15s", text);
+    fits_read_key_longstr(input->file, "IN_PSF", &original, NULL, &fits);
+    if (!fits) snprintf(psf->original, sizeof psf->original, "%s", original);
+    if (original) fits_free_memory(original, &(int){0});
+    fits_clear_errmsg();
+    return status;
+}
+
+static enum status read_trace(struct input *input, const char *name, size_t nspec, struct legendre *trace,
+                              struct error *error)
+{
+    struct wanted wanted = {.name = name, .type = TDOUBLE, .naxis = 2};
+    void *data = NULL;
+    enum status status = read_array(input, &wanted, false, &data, error);
+
+    trace->coef = data;
+    if (status != STATUS_OK) return status;
+    trace->ncoef = wanted.shape[1];
+    if (wanted.shape[0] != nspec) {
+        return error_set(error, STATUS_FORMAT, "%s: HDU %s has %zu spectra, HDU PSF has %zu", input->path,
+                         name, wanted.shape[0], nspec);
+    }
+    status = input_real(input, name, "WAVEMIN", &trace->wave_min, error);
+    if (status == STATUS_OK) status = input_real(input, name, "WAVEMAX", &trace->wave_max, error);
+    return status;
+}
+
+/* A parameter's row, checked. */
+static enum status read_row(const struct psf_table *table, const char *param, bool required,
+                            struct legendre *series, bool *found, struct psf *psf, struct error *error)
+{
+    enum status status;
+
+    *found = true;
+    if (required) {
+        status = psf_table_require(table, param, series, error);
+    } else {
+        status = psf_table_find(table, param, series, found, error);
+    }
+    if (status != STATUS_OK || !*found) return status;
+    return psf_series_check(table->input, param, series, table->nspec, psf, error);
+}
+
+static enum status read_core(const struct psf_table *table, struct psf *psf, struct error *error)
+{
+    const size_t ny = psf->degy + 1, count = (psf->degx + 1) * ny;
+    bool found;
+    enum status status = read_row(table, "GHSIGX", true, &psf->sigmax, &found, psf, error);
+
+    if (status == STATUS_OK) status = read_row(table, "GHSIGY", true, &psf->sigmay, &found, psf, error);
+    psf->gh = memory_zeroed(count, sizeof *psf->gh);
+    if (!psf->gh) return memory_error(error, "PSF");
+    for (size_t k = 0; k < count && status == STATUS_OK; k++) {
+        char param[16];
+
+        snprintf(param, sizeof param, "GH-%zu-%zu", k / ny, k % ny);
+        status = read_row(table, param, k == 0, &psf->gh[k], &found, psf, error);
+        if (status != STATUS_OK || found) continue;
+        psf->gh[k] = psf->gh[0]; /* an absent term counts as zero */
+        psf->gh[k].coef = memory_zeroed(psf->nspec * table->ncoef, sizeof(double));
+        if (!psf->gh[k].coef) status = memory_error(error, "PSF");
+    }
+    return status;
+}
+
+static bool all_zero(const struct legendre *series, size_t nspec)
+{
+    for (size_t i = 0; i < nspec * series->ncoef; i++) {
+        if (series->coef[i] != 0) return false;
+    }
+    return true;
+}
+
+/* All five rows make a tail. */
+static enum status read_tail(const struct psf_table *table, struct psf *psf, struct error *error)
+{
+    struct legendre *amplitude = &psf->tail[TAIL_AMPLITUDE];
+    bool found;
+    enum status status =
+        read_row(table, psf_tail_names[TAIL_AMPLITUDE], false, amplitude, &found, psf, error);
+
+    if (status != STATUS_OK || !found) return status;
+    if (all_zero(amplitude, psf->nspec)) {
+        free(amplitude->coef);
+        *amplitude = (struct legendre){0};
+        return STATUS_OK;
+    }
+    for (int k = TAIL_CORE; k < TAIL_COUNT && status == STATUS_OK; k++) {
+        status = read_row(table, psf_tail_names[k], true, &psf->tail[k], &found, psf, error);
+    }
+    psf->has_tail = true;
+    return status;
+}
+
+static enum status read_xy(const struct psf_table *table, int version, struct psf *psf, struct error *error)
+{
+    struct input *input = table->input;
+    bool found;
+    enum status status;
+
+    if (version < 3) {
+        status = read_row(table, "X", true, &psf->x, &found, psf, error);
+        if (status == STATUS_OK) status = read_row(table, "Y", true, &psf->y, &found, psf, error);
+        return status;
+    }
+    status = read_trace(input, "XTRACE", psf->nspec, &psf->x, error);
+    if (status == STATUS_OK) status = read_trace(input, "YTRACE", psf->nspec, &psf->y, error);
+    if (status == STATUS_OK) status = psf_series_check(input, "XTRACE", &psf->x, psf->nspec, psf, error);
+    if (status == STATUS_OK) status = psf_series_check(input, "YTRACE", &psf->y, psf->nspec, psf, error);
+    return status;
+}
+
+static enum status read_all(struct input *input, int version, struct psf_table *table, struct psf *psf,
+                            struct error *error)
+{
+    const char *name = version < 3 ? "1" : "PSF";
+    int fits = 0;
+    enum status status = STATUS_OK;
+
+    if (version < 3) {
+        fits_movabs_hdu(input->file, 2, NULL, &fits);
+        if (fits) return input_fail(input, name, fits, error);
+    } else {
+        status = input_require(input, name, error);
+    }
+    if (status == STATUS_OK) status = psf_table_open(input, name, version < 3, table, error);
+    if (status != STATUS_OK) return status;
+    psf->nspec = table->nspec;
+    status = read_keys(input, name, psf, error);
+    if (status == STATUS_OK) status = read_core(table, psf, error);
+    if (status == STATUS_OK) status = read_tail(table, psf, error);
+    if (status == STATUS_OK) status = read_xy(table, version, psf, error); /* last: moves to other HDUs */
+    return status;
+}
+
+enum status psf_file_read(const char *path, struct psf *psf, struct error *error)
+{
+    struct psf_table table = {0};
+    struct input input;
+    int version = 0;
+    enum status status = input_open(path, &input, error);
+
+    *psf = (struct psf){0};
+    if (status == STATUS_OK) status = read_version(&input, &version, error);
+    if (status == STATUS_OK) status = read_all(&input, version, &table, psf, error);
+    psf_table_free(&table);
+    input_close(&input);
+    return status;
+}

@@ -1,0 +1,170 @@
+#include "io/psf_file.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "io/cards.h"
+#include "io/psf_table.h"
+#include "io/sink.h"
+
+static const char psf_type[] = "GAUSS-HERMITE";
+
+/* The table has one domain and one degree for all rows. */
+static enum status check_series(const char *path, const struct psf *psf, const char *name,
+                                const struct legendre *series, struct error *error)
+{
+    const struct legendre *first = &psf->sigmax;
+
+    if (series->ncoef != first->ncoef || series->wave_min != first->wave_min ||
+        series->wave_max != first->wave_max) {
+        return error_set(error, STATUS_FORMAT,
+                         "%s: not written: PSFVER 3 needs one wavelength range and one degree for all "
+                         "parameters, and %s differs from GHSIGX",
+                         path, name);
+    }
+    for (size_t i = 0; i < psf->nspec * series->ncoef; i++) {
+        if (!isfinite(series->coef[i])) {
+            return error_set(error, STATUS_NUMERIC, "%s: not written: a coefficient of %s is not finite",
+                             path, name);
+        }
+    }
+    return STATUS_OK;
+}
+
+static enum status check_all(const char *path, const struct psf *psf, struct error *error)
+{
+    size_t count = (psf->degx + 1) * (psf->degy + 1);
+    enum status status = check_series(path, psf, "GHSIGX", &psf->sigmax, error);
+
+    if (status == STATUS_OK) status = check_series(path, psf, "GHSIGY", &psf->sigmay, error);
+    for (size_t k = 0; k < count && status == STATUS_OK; k++) {
+        char name[16];
+
+        snprintf(name, sizeof name, "GH-%zu-%zu", k / (psf->degy + 1), k % (psf->degy + 1));
+        status = check_series(path, psf, name, &psf->gh[k], error);
+    }
+    for (int k = 0; k < TAIL_COUNT && psf->has_tail && status == STATUS_OK; k++) {
+        status = check_series(path, psf, psf_tail_names[k], &psf->tail[k], error);
+    }
+    return status;
+}
+
+static void write_trace(struct sink *sink, const struct psf *psf, const char *name,
+                        const struct legendre *trace)
+{
+    const struct array array = {name, NULL, DOUBLE_IMG, TDOUBLE, 2, {psf->nspec, trace->ncoef}, trace->coef};
+    struct keywords keywords = {.count = 0};
+
+    keyword_integer(&keywords, "FIBERMIN", 0, "first fiber (starting at 0)");
+    keyword_integer(&keywords, "FIBERMAX", (long long)psf->nspec - 1, "last fiber (included)");
+    keyword_real(&keywords, "WAVEMIN", trace->wave_min, "minimum wavelength (A) of the series");
+    keyword_real(&keywords, "WAVEMAX", trace->wave_max, "maximum wavelength (A) of the series");
+    if (strcmp(name, "XTRACE") == 0) {
+        keyword_string(&keywords, "PSFTYPE", psf_type, "");
+        keyword_integer(&keywords, "PSFVER", 3, "");
+    }
+    sink_image(sink, &array, NULL, &keywords);
+}
+
+static void fill_keywords(const struct psf *psf, struct keywords *keywords)
+{
+    long long nparams = 2 + (long long)((psf->degx + 1) * (psf->degy + 1)) + TAIL_COUNT;
+
+    keyword_string(keywords, "PSFTYPE", psf_type, "");
+    keyword_string(keywords, "PSFVER", "3",
+                   ""); /* a string here and a number in HDU 0, as specter wants it */
+    keyword_integer(keywords, "MJD", 0, "MJD of arc lamp exposure");
+    keyword_integer(keywords, "PLATEID", 0, "plate ID of arc lamp exposure");
+    keyword_string(keywords, "CAMERA", psf->camera, "camera ID");
+    keyword_integer(keywords, "ARCEXP", 0, "ID of arc lamp exposure used to fit PSF");
+    keyword_integer(keywords, "NPIX_X", (long long)psf->nx, "number of columns in input CCD image");
+    keyword_integer(keywords, "NPIX_Y", (long long)psf->ny, "number of rows in input CCD image");
+    keyword_integer(keywords, "HSIZEX", (long long)psf->hsizex, "Half size of PSF in fit, NX=2*HSIZEX+1");
+    keyword_integer(keywords, "HSIZEY", (long long)psf->hsizey, "Half size of PSF in fit, NY=2*HSIZEY+1");
+    keyword_integer(keywords, "FIBERMIN", 0, "first fiber (starting at 0)");
+    keyword_integer(keywords, "FIBERMAX", (long long)psf->nspec - 1, "last fiber (included)");
+    keyword_integer(keywords, "NPARAMS", nparams, "number of PSF parameters");
+    keyword_integer(keywords, "LEGDEG", (long long)psf->sigmax.ncoef - 1, "degree of Legendre pol.(wave)");
+    keyword_integer(keywords, "GHDEGX", (long long)psf->degx,
+                    "degree of Hermite polynomial along CCD columns");
+    keyword_integer(keywords, "GHDEGY", (long long)psf->degy, "degree of Hermite polynomial along CCD rows");
+    keyword_real(keywords, "WAVEMIN", psf->sigmax.wave_min, "minimum wavelength (A) of the series");
+    keyword_real(keywords, "WAVEMAX", psf->sigmax.wave_max, "maximum wavelength (A) of the series");
+    keyword_real(keywords, "PSFERR", psf->psferr, "assumed PSF fractional error in chi2");
+    if (psf->original[0]) keyword_string(keywords, "IN_PSF", psf->original, "");
+}
+
+/* One parameter; a row of zeros for coef = NULL. */
+static void write_row(fitsfile *file, LONGLONG row, const char *param, const double *coef,
+                      const struct psf *psf, int *fits)
+{
+    double zero = 0;
+    char name[16], *names[1] = {name};
+    int degree[2] = {(int)psf->nspec - 1, (int)psf->sigmax.ncoef - 1};
+    size_t count = psf->nspec * psf->sigmax.ncoef;
+
+    snprintf(name, sizeof name, "%-8s", param);
+    fits_write_col(file, TSTRING, 1, row, 1, 1, names, fits);
+    /* CFITSIO takes const data as void *, and does not change it */
+    if (coef) fits_write_col(file, TDOUBLE, 2, row, 1, (LONGLONG)count, (void *)(uintptr_t)coef, fits);
+    for (size_t i = 0; i < count && !coef; i++) {
+        fits_write_col(file, TDOUBLE, 2, row, (LONGLONG)i + 1, 1, &zero, fits);
+    }
+    fits_write_col(file, TINT, 3, row, 1, 1, &degree[0], fits);
+    fits_write_col(file, TINT, 4, row, 1, 1, &degree[1], fits);
+}
+
+/* i, along x, runs fastest. */
+static void write_rows(fitsfile *file, const struct psf *psf, int *fits)
+{
+    char name[16];
+    LONGLONG row = 1;
+
+    write_row(file, row++, "GHSIGX", psf->sigmax.coef, psf, fits);
+    write_row(file, row++, "GHSIGY", psf->sigmay.coef, psf, fits);
+    for (size_t j = 0; j <= psf->degy; j++) {
+        for (size_t i = 0; i <= psf->degx; i++) {
+            snprintf(name, sizeof name, "GH-%zu-%zu", i, j);
+            write_row(file, row++, name, psf->gh[i * (psf->degy + 1) + j].coef, psf, fits);
+        }
+    }
+    for (int k = 0; k < TAIL_COUNT; k++) {
+        write_row(file, row++, psf_tail_names[k], psf->has_tail ? psf->tail[k].coef : NULL, psf, fits);
+    }
+}
+
+static void write_table(struct sink *sink, const struct psf *psf)
+{
+    char format[32], param[] = "PARAM", coeff[] = "COEFF", degx[] = "LEGDEGX", degw[] = "LEGDEGW";
+    char text[] = "8A", integer[] = "J";
+    char *names[] = {param, coeff, degx, degw}, *types[] = {text, format, integer, integer};
+    long axes[2] = {(long)psf->sigmax.ncoef, (long)psf->nspec};
+    struct keywords keywords = {.count = 0};
+    int fits = 0;
+
+    if (sink->status != STATUS_OK) return;
+    sink_begin_hdu(sink, "PSF");
+    snprintf(format, sizeof format, "%ldD", axes[0] * axes[1]);
+    fill_keywords(psf, &keywords);
+    fits_create_tbl(sink->file, BINARY_TBL, 0, 4, names, types, NULL, NULL, &fits);
+    fits_write_tdim(sink->file, 2, 2, axes, &fits);
+    cards_write(sink->file, "PSF", NULL, &keywords, NULL, &fits);
+    write_rows(sink->file, psf, &fits);
+    sink_note(sink, fits);
+    sink_end_hdu(sink);
+}
+
+enum status psf_file_write(const char *path, const struct psf *psf, struct error *error)
+{
+    struct sink sink;
+    enum status status = check_all(path, psf, error);
+
+    if (status != STATUS_OK) return status;
+    sink_open(&sink, path, error);
+    write_trace(&sink, psf, "XTRACE", &psf->x);
+    write_trace(&sink, psf, "YTRACE", &psf->y);
+    write_table(&sink, psf);
+    return sink_close(&sink);
+}

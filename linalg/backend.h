@@ -1,0 +1,49 @@
+/* What a backend supplies. Private to linalg/: callers see linalg.h only.
+ *
+ * linalg.c has checked everything before it calls a backend: no size is 0, every size is at most
+ * LINALG_MAX_ORDER or fits in an int, the workspace is aligned and large enough. A backend sets info of
+ * every system; linalg.c counts the failures. A new operation is one more line or two in the struct, in every
+ * backend and a public function in linalg.c; a new backend is one more name in LINALG_BACKENDS. */
+#ifndef UNSPOT_LINALG_BACKEND_H
+#define UNSPOT_LINALG_BACKEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "linalg/linalg.h"
+
+/* dsyevd's workspace, 1 + 6n + 2n² numbers, must be counted in an int. */
+enum { LINALG_MAX_ORDER = 32000 };
+
+struct linalg {
+    const char *name;
+
+    /* Makes the backend ready, however often and from however many threads it is called; false when this
+     * machine does not have what it needs. NULL: there is nothing to do. */
+    bool (*open)(void);
+
+    const char *(*description)(void); /* after open */
+
+    /* Bytes of workspace; NULL: none is needed. */
+    size_t (*cholesky_bytes)(size_t n, size_t batch);
+    size_t (*cholesky_solve_bytes)(size_t n, size_t nrhs, size_t batch);
+    size_t (*inverse_blocks_bytes)(size_t n, size_t block, size_t nblocks, size_t batch);
+    size_t (*inverse_sqrt_bytes)(size_t n, size_t batch);
+
+    void (*cholesky)(size_t n, double *a, size_t batch, void *work, int *info);
+    void (*cholesky_solve)(size_t n, size_t nrhs, const double *l, double *b, size_t batch, void *work,
+                           int *info);
+    void (*inverse_blocks)(size_t n, size_t block, size_t nblocks, double *l, double *inverse, size_t batch,
+                           void *work, int *info);
+    void (*inverse_sqrt)(size_t n, double *a, size_t batch, void *work, int *info);
+};
+
+#define LINALG_BACKENDS(X)                                                                                   \
+    X(ref)                                                                                                   \
+    X(lapack)
+
+#define X(name) extern const struct linalg linalg_##name;
+LINALG_BACKENDS(X)
+#undef X
+
+#endif

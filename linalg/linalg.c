@@ -1,0 +1,134 @@
+/* The table of backends, and the checks that come before each of their operations. */
+#include "linalg/linalg.h"
+
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "linalg/backend.h"
+
+static const struct linalg *const backends[] = {
+#define X(name) &linalg_##name,
+    LINALG_BACKENDS(X)
+#undef X
+};
+
+static const char *const names[] = {
+#define X(name) #name,
+    LINALG_BACKENDS(X)
+#undef X
+        NULL};
+
+const struct linalg *linalg_find(const char *name)
+{
+    for (size_t k = 0; k < sizeof backends / sizeof backends[0]; k++) {
+        const struct linalg *linalg = backends[k];
+
+        if (strcmp(linalg->name, name) == 0) return !linalg->open || linalg->open() ? linalg : NULL;
+    }
+    return NULL;
+}
+
+const char *const *linalg_names(void)
+{
+    return names;
+}
+
+const char *linalg_name(const struct linalg *linalg)
+{
+    return linalg->name;
+}
+
+const char *linalg_description(const struct linalg *linalg)
+{
+    return linalg->description();
+}
+
+static bool usable(const void *work, size_t work_bytes, size_t needed)
+{
+    if (needed == 0) return true;
+    return work && (uintptr_t)work % MEMORY_ALIGNMENT == 0 && work_bytes >= needed && needed != SIZE_MAX;
+}
+
+/* Systems of order 0 are solved. */
+static int solved(size_t batch, int *info)
+{
+    for (size_t k = 0; k < batch; k++) info[k] = 0;
+    return 0;
+}
+
+static int count_failures(size_t batch, const int *info)
+{
+    int count = 0;
+
+    for (size_t k = 0; k < batch; k++) count += info[k] != 0;
+    return count;
+}
+
+/* Sizes that no backend can do need more memory than there is: so the one check of the workspace, here or in
+ * the caller's allocation, refuses them. */
+size_t linalg_cholesky_bytes(const struct linalg *linalg, size_t n, size_t batch)
+{
+    if (n == 0 || batch == 0) return 0;
+    if (n > LINALG_MAX_ORDER || batch > INT_MAX) return SIZE_MAX;
+    return linalg->cholesky_bytes ? linalg->cholesky_bytes(n, batch) : 0;
+}
+
+int linalg_cholesky(const struct linalg *linalg, size_t n, double *a, size_t batch, void *work,
+                    size_t work_bytes, int *info)
+{
+    if (n == 0 || batch == 0) return solved(batch, info);
+    if (!usable(work, work_bytes, linalg_cholesky_bytes(linalg, n, batch))) return -1;
+    linalg->cholesky(n, a, batch, work, info);
+    return count_failures(batch, info);
+}
+
+size_t linalg_cholesky_solve_bytes(const struct linalg *linalg, size_t n, size_t nrhs, size_t batch)
+{
+    if (n == 0 || nrhs == 0 || batch == 0) return 0;
+    if (n > LINALG_MAX_ORDER || nrhs > INT_MAX || batch > INT_MAX) return SIZE_MAX;
+    return linalg->cholesky_solve_bytes ? linalg->cholesky_solve_bytes(n, nrhs, batch) : 0;
+}
+
+int linalg_cholesky_solve(const struct linalg *linalg, size_t n, size_t nrhs, const double *l, double *b,
+                          size_t batch, void *work, size_t work_bytes, int *info)
+{
+    if (n == 0 || nrhs == 0 || batch == 0) return solved(batch, info);
+    if (!usable(work, work_bytes, linalg_cholesky_solve_bytes(linalg, n, nrhs, batch))) return -1;
+    linalg->cholesky_solve(n, nrhs, l, b, batch, work, info);
+    return count_failures(batch, info);
+}
+
+size_t linalg_inverse_blocks_bytes(const struct linalg *linalg, size_t n, size_t block, size_t nblocks,
+                                   size_t batch)
+{
+    if (n == 0 || block == 0 || nblocks == 0 || batch == 0) return 0;
+    if (n > LINALG_MAX_ORDER || nblocks > n / block || batch > INT_MAX) return SIZE_MAX;
+    return linalg->inverse_blocks_bytes ? linalg->inverse_blocks_bytes(n, block, nblocks, batch) : 0;
+}
+
+int linalg_inverse_blocks(const struct linalg *linalg, size_t n, size_t block, size_t nblocks, double *l,
+                          double *inverse, size_t batch, void *work, size_t work_bytes, int *info)
+{
+    if (n == 0 || block == 0 || nblocks == 0 || batch == 0) return solved(batch, info);
+    if (!usable(work, work_bytes, linalg_inverse_blocks_bytes(linalg, n, block, nblocks, batch))) return -1;
+    linalg->inverse_blocks(n, block, nblocks, l, inverse, batch, work, info);
+    return count_failures(batch, info);
+}
+
+size_t linalg_inverse_sqrt_bytes(const struct linalg *linalg, size_t n, size_t batch)
+{
+    if (n == 0 || batch == 0) return 0;
+    if (n > LINALG_MAX_ORDER || batch > INT_MAX) return SIZE_MAX;
+    return linalg->inverse_sqrt_bytes ? linalg->inverse_sqrt_bytes(n, batch) : 0;
+}
+
+int linalg_inverse_sqrt(const struct linalg *linalg, size_t n, double *a, size_t batch, void *work,
+                        size_t work_bytes, int *info)
+{
+    if (n == 0 || batch == 0) return solved(batch, info);
+    if (!usable(work, work_bytes, linalg_inverse_sqrt_bytes(linalg, n, batch))) return -1;
+    linalg->inverse_sqrt(n, a, batch, work, info);
+    return count_failures(batch, info);
+}

@@ -1,0 +1,24 @@
+/* The dense solver of a patch: Cholesky factor of the whole M, the diagonal blocks of its inverse for the
+ * core spectra only, and the square roots of these by eigendecompositions of one spectrum's size.
+ *
+ * x = M⁻¹ y;  C = M⁻¹;  Q_s = C_ss^(-1/2);  r_s = Q_s 1;  ivar_s = r_s²;  R_s = Q_s / r_s;  flux_s = R_s x_s
+ * (Bolton & Schlegel 2010, eq. 4 and 10 to 19, with the noise decorrelated within each spectrum). */
+#ifndef UNSPOT_OMP_DENSE_H
+#define UNSPOT_OMP_DENSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "linalg/linalg.h"
+#include "omp/normal.h"
+#include "omp/patch.h"
+
+/* Workspace for any patch of at most nspec x nwave bins, core_nspec of them in the core. */
+size_t dense_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec);
+
+/* Solves (M + diag(prior)) x = y and fills *solution, whose resolution keeps ndiag diagonals. False when the
+ * matrix is singular to rounding or a result is not a number: then *solution is not to be used. */
+bool dense_solve(const struct linalg *linalg, const struct patch *patch, const struct normal *normal,
+                 const double *prior, size_t ndiag, struct solution *solution, void *work, size_t work_bytes);
+
+#endif

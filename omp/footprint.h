@@ -1,0 +1,38 @@
+/* Where a spot lies on the pixels of a patch. */
+#ifndef UNSPOT_OMP_FOOTPRINT_H
+#define UNSPOT_OMP_FOOTPRINT_H
+
+#include "omp/patch.h"
+#include "omp/spots.h"
+
+struct footprint {
+    int column, row;            /* of the spot's first pixel */
+    int row_min, row_max;       /* rows and columns shared with the patch, the last ones excluded */
+    int column_min, column_max; /* both may be empty */
+};
+
+static inline int max_int(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static inline int min_int(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+static inline struct footprint footprint_of(const struct patch *patch, const struct spots *spots, size_t spot)
+{
+    int column = spots->column[spot], row = spots->row[spot];
+
+    return (struct footprint){
+        .column = column,
+        .row = row,
+        .row_min = max_int(row, patch->row_min),
+        .row_max = min_int(row + (int)spots->ny, patch->row_max),
+        .column_min = max_int(column, patch->column_min),
+        .column_max = min_int(column + (int)spots->nx, patch->column_max),
+    };
+}
+
+#endif

@@ -1,0 +1,41 @@
+/* The normal equations of a patch, M = Aᵀ W A and y = Aᵀ W p (Bolton & Schlegel 2010, eq. 4), summed directly
+ * from overlapping spots: the projection matrix A never exists.
+ *
+ * M is block-banded in wavelength-major order (all spectra of wavelength 0, then of wavelength 1, ...): two
+ * spots share pixels only within a few wavelengths. It is kept as blocks of nspec x nspec:
+ *     block[wave][distance][spec2][spec1] = M[(wave + distance, spec2), (wave, spec1)],  distance = 0 ...
+ * band; of the blocks at distance 0 both triangles are filled, and blocks that reach beyond the last
+ * wavelength are 0. */
+#ifndef UNSPOT_OMP_NORMAL_H
+#define UNSPOT_OMP_NORMAL_H
+
+#include <stddef.h>
+
+#include "omp/patch.h"
+#include "omp/spots.h"
+
+struct normal {
+    size_t nspec, nwave, band;
+    double *block;  /* [wave][band + 1][nspec][nspec] */
+    double *y;      /* [wave][nspec] */
+    double *weight; /* [wave][nspec] φ = Aᵀ w */
+    double
+        *masked; /* [wave][nspec] fraction of the spot on unusable pixels, off the CCD or out of the patch */
+};
+
+/* Bytes for the arrays of a patch of that size, each aligned. */
+size_t normal_bytes(size_t nspec, size_t nwave, size_t band);
+
+/* Lays the arrays out in memory of normal_bytes() bytes. */
+void normal_place(struct normal *normal, size_t nspec, size_t nwave, size_t band, void *memory);
+
+/* Fills a placed *normal for the patch. scratch[spots->ny * spots->nx]. One thread a call. */
+void normal_sum(struct normal *normal, const struct patch *patch, const struct spots *spots,
+                const struct pixels *pixels, double *scratch);
+
+/* What gpu_specter adds to M's diagonal so that bins with little light do not make it singular
+ * (algorithm.md): α² + 1e-15 with α = φmin - φ where φ < φmin = 1e-4 max φ, elsewhere α = regularize.
+ * prior[wave][nspec]. */
+void normal_prior(const struct normal *normal, double regularize, double *prior);
+
+#endif

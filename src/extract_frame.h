@@ -1,0 +1,33 @@
+/* The extraction of a frame from arrays to arrays: plan, spots, patches, assembly. Knows no files. */
+#ifndef UNSPOT_EXTRACT_FRAME_H
+#define UNSPOT_EXTRACT_FRAME_H
+
+#include <stdbool.h>
+
+#include "base/frame.h"
+#include "base/log.h"
+#include "base/psf.h"
+#include "base/status.h"
+#include "linalg/linalg.h"
+#include "plan.h"
+#include "timing.h"
+
+struct progress;
+
+struct extract_options {
+    struct plan_options plan;
+    double regularize; /* added, squared, to the diagonal of the normal equations */
+    double psferr;     /* fractional error of the PSF, in chi2pix only */
+    bool model;        /* also make the model image */
+    const struct linalg *linalg;
+};
+
+/* Extracts. *frame is filled and released by the caller with frame_free(), whatever the status. *timing gets
+ * the stages from plan to finish, and the counts of regularised and unsolved patches. The result is the same,
+ * bit by bit, for any number of threads, and for a spectrum whichever others are extracted. */
+enum status extract_frame(const struct preproc *preproc, const struct psf *psf,
+                          const struct extract_options *options, const struct log *log,
+                          struct progress *progress, struct frame *frame, struct timing *timing,
+                          struct error *error);
+
+#endif

@@ -1,0 +1,83 @@
+#include "timing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "io/output.h"
+#include "version.h"
+
+double timing_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double timing_add(struct timing *timing, enum stage stage, double start, size_t count)
+{
+    double now = timing_now();
+
+    timing->stage[stage].seconds += now - start;
+    timing->stage[stage].count += count;
+    return now;
+}
+
+void timing_merge(struct timing *total, const struct timing *part)
+{
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        total->stage[i].seconds += part->stage[i].seconds;
+        total->stage[i].bytes += part->stage[i].bytes;
+        total->stage[i].count += part->stage[i].count;
+    }
+    total->nregularised += part->nregularised;
+    total->nunsolved += part->nunsolved;
+}
+
+const char *stage_name(enum stage stage)
+{
+    static const char *const names[] = {
+#define X(name, text) [STAGE_##name] = text,
+        STAGE_TABLE(X)
+#undef X
+    };
+    return names[stage];
+}
+
+static void print_json(FILE *file, const struct timing *timing)
+{
+    fprintf(file,
+            "{\n  \"program\": \"unspot %s\",\n  \"git\": \"%s\",\n  \"compiler\": \"%s\",\n"
+            "  \"solver\": \"%s\",\n  \"backend\": \"%s\",\n  \"threads\": %d,\n  \"spectra\": %zu,\n"
+            "  \"wavelengths\": %zu,\n  \"patches\": %zu,\n  \"regularised_patches\": %zu,\n"
+            "  \"unsolved_patches\": %zu,\n  \"extract_seconds\": %.6f,\n  \"total_seconds\": %.6f,\n"
+            "  \"stages\": {\n",
+            UNSPOT_VERSION, UNSPOT_GIT_HASH, UNSPOT_COMPILER, timing->solver, timing->backend,
+            timing->threads, timing->nspec, timing->nwave, timing->npatch, timing->nregularised,
+            timing->nunsolved, timing->extract_seconds, timing->total_seconds);
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        fprintf(file, "    \"%s\": {\"seconds\": %.6f, \"bytes\": %.0f, \"count\": %zu}%s\n",
+                stage_name((enum stage)i), timing->stage[i].seconds, timing->stage[i].bytes,
+                timing->stage[i].count, i + 1 < STAGE_COUNT ? "," : "");
+    }
+    fprintf(file, "  }\n}\n");
+}
+
+enum status timing_write(const char *path, const struct timing *timing, struct error *error)
+{
+    struct output output;
+    enum status status = output_begin(&output, path, error);
+    FILE *file;
+
+    if (status != STATUS_OK) return status;
+    file = fopen(output.temporary, "w");
+    if (file) {
+        print_json(file, timing);
+        if (!ferror(file) && fclose(file) == 0) return output_commit(&output, error);
+    }
+    status = error_set(error, STATUS_IO, "%s: cannot be written: %s", path, strerror(errno));
+    output_abandon(&output);
+    return status;
+}

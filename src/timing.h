@@ -1,0 +1,58 @@
+/* Where the time goes: seconds, bytes and counts of each stage, for the log and --timing. */
+#ifndef UNSPOT_TIMING_H
+#define UNSPOT_TIMING_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+
+/* X(name, "what stands in the files") in the order of the work */
+#define STAGE_TABLE(X)                                                                                       \
+    X(READ_PSF, "read_psf")                                                                                  \
+    X(READ_IMAGE, "read_image")                                                                              \
+    X(PLAN, "plan")                                                                                          \
+    X(SPOTS, "spots")                                                                                        \
+    X(NORMAL, "normal_equations")                                                                            \
+    X(SOLVE, "solve")                                                                                        \
+    X(QUALITY, "quality")                                                                                    \
+    X(MODEL, "model")                                                                                        \
+    X(FINISH, "finish")                                                                                      \
+    X(WRITE, "write")
+
+enum stage {
+#define X(name, text) STAGE_##name,
+    STAGE_TABLE(X)
+#undef X
+        STAGE_COUNT
+};
+
+struct stage_time {
+    double seconds; /* wall clock of serial stages; summed over threads within the patches */
+    double bytes;   /* read, written or held in memory */
+    size_t count;   /* files, spots, patches, ... */
+};
+
+struct timing {
+    struct stage_time stage[STAGE_COUNT];
+    double extract_seconds; /* wall clock from plan to finish */
+    double total_seconds;
+    size_t nspec, nwave, npatch, nregularised, nunsolved;
+    int threads;
+    const char *solver, *backend;
+};
+
+/* Seconds of a steady clock. */
+double timing_now(void);
+
+/* Adds to a stage the time since `start`, a value of timing_now(); returns the time now. */
+double timing_add(struct timing *timing, enum stage stage, double start, size_t count);
+
+/* Adds the stages of *part to *total. */
+void timing_merge(struct timing *total, const struct timing *part);
+
+const char *stage_name(enum stage stage);
+
+/* Writes JSON. */
+enum status timing_write(const char *path, const struct timing *timing, struct error *error);
+
+#endif
