@@ -110,10 +110,10 @@ enum status output_begin(struct output *output, const char *path, struct error *
     snprintf(output->path, sizeof output->path, "%s", path);
     for (int i = 0; i < ATTEMPTS && taken; i++) { /* a killed process may have left the name */
         struct stat info;
+        int length = snprintf(output->temporary, sizeof output->temporary, "%s.%.*s.%ld-%d.tmp", folder,
+                              NAME_KEPT, name, (long)getpid(), i);
 
-        snprintf(output->temporary, sizeof output->temporary, "%.*s.%.*s.%ld-%d.tmp", (int)sizeof folder,
-                 folder, NAME_KEPT, name, (long)getpid(), i);
-        taken = lstat(output->temporary, &info) == 0;
+        taken = length >= (int)sizeof output->temporary || lstat(output->temporary, &info) == 0;
     }
     if (taken) return error_set(error, STATUS_IO, "%s: too many temporary files beside it", path);
     if (!register_name(output->temporary)) {

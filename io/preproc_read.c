@@ -29,14 +29,14 @@ static enum status read_block(struct plane *plane, size_t row, size_t *count, st
 {
     double nan = NAN; /* so that CFITSIO turns BLANK into NaN */
     size_t rows = plane->ny - row < plane->rows ? plane->ny - row : plane->rows;
-    int fits = 0;
+    int any_nan = 0, fits = 0; /* any_nan: CFITSIO crashes without */
 
     *count = rows * plane->nx;
     if (plane->is_mask) {
         fits = read_bits(plane->input, row * plane->nx, *count, plane->block, plane->bits);
     } else {
         fits_read_img(plane->input->file, TDOUBLE, (LONGLONG)(row * plane->nx + 1), (LONGLONG)*count, &nan,
-                      plane->block, NULL, &fits);
+                      plane->block, &any_nan, &fits);
     }
     if (fits) return input_fail(plane->input, plane->name, fits, error);
     return STATUS_OK;

@@ -131,7 +131,7 @@ static enum status read_core(const struct psf_table *table, struct psf *psf, str
     psf->gh = memory_zeroed(count, sizeof *psf->gh);
     if (!psf->gh) return memory_error(error, "PSF");
     for (size_t k = 0; k < count && status == STATUS_OK; k++) {
-        char param[16];
+        char param[48];
 
         snprintf(param, sizeof param, "GH-%zu-%zu", k / ny, k % ny);
         status = read_row(table, param, k == 0, &psf->gh[k], &found, psf, error);

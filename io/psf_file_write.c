@@ -40,7 +40,7 @@ static enum status check_all(const char *path, const struct psf *psf, struct err
 
     if (status == STATUS_OK) status = check_series(path, psf, "GHSIGY", &psf->sigmay, error);
     for (size_t k = 0; k < count && status == STATUS_OK; k++) {
-        char name[16];
+        char name[48];
 
         snprintf(name, sizeof name, "GH-%zu-%zu", k / (psf->degy + 1), k % (psf->degy + 1));
         status = check_series(path, psf, name, &psf->gh[k], error);
@@ -119,7 +119,7 @@ static void write_row(fitsfile *file, LONGLONG row, const char *param, const dou
 /* i, along x, runs fastest. */
 static void write_rows(fitsfile *file, const struct psf *psf, int *fits)
 {
-    char name[16];
+    char name[48];
     LONGLONG row = 1;
 
     write_row(file, row++, "GHSIGX", psf->sigmax.coef, psf, fits);

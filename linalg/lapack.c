@@ -200,7 +200,7 @@ static int invert_sqrt(size_t n, double *a, const struct eigen_work *eigen)
 
 static void lapack_inverse_sqrt(size_t n, double *a, size_t batch, void *work, int *info)
 {
-    struct eigen_work eigen;
+    struct eigen_work eigen = {0};
 
     eigen_work_layout(&eigen, n, work);
     for (size_t k = 0; k < batch; k++) info[k] = invert_sqrt(n, a + k * n * n, &eigen);

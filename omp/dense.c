@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -42,12 +43,12 @@ static size_t linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, 
 
 size_t dense_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec)
 {
-    size_t n = nspec * nwave;
+    size_t n = nspec * nwave, inner = linalg_bytes(linalg, n, nwave, core_nspec);
 
+    if (inner == SIZE_MAX) return SIZE_MAX;
     return memory_round_up(n * n * sizeof(double)) + 2 * memory_round_up(n * sizeof(double)) +
            memory_round_up(core_nspec * nwave * nwave * sizeof(double)) +
-           memory_round_up(core_nspec * sizeof(int)) +
-           memory_round_up(linalg_bytes(linalg, n, nwave, core_nspec));
+           memory_round_up(core_nspec * sizeof(int)) + memory_round_up(inner);
 }
 
 static struct workspace place(const struct linalg *linalg, const struct patch *patch, void *memory)

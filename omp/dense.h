@@ -13,7 +13,8 @@
 #include "omp/normal.h"
 #include "omp/patch.h"
 
-/* Workspace for any patch of at most nspec x nwave bins, core_nspec of them in the core. */
+/* Workspace for any patch of at most nspec x nwave bins, core_nspec spectra of them in the
+ * core; SIZE_MAX when that is more than the linear algebra can do. */
 size_t dense_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec);
 
 /* Solves (M + diag(prior)) x = y and fills *solution, whose resolution keeps ndiag diagonals. False when the

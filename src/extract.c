@@ -1,4 +1,4 @@
-/* unspot extract: files to files. Options have spex's names and defaults (desi-conventions §1). */
+/* unspot extract: files to files. */
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "command.h"
+#include "extract_arguments.h"
 #include "extract_frame.h"
 #include "fibermap.h"
 #include "finish.h"
@@ -22,13 +23,6 @@
 
 static const double default_wave_step = 0.8; /* Angstrom; gpu_specter's */
 
-/* The command line, as popt fills it. */
-struct arguments {
-    char *input, *psf, *output, *model, *wavelength, *loglevel, *timing, *progress, *solver, *backend;
-    int specmin, nspec, bundlesize, nsubbundles, nwavestep, wavepad, threads, maskbits;
-    double regularize, wavepad_frac, pixpad_frac, psferr;
-};
-
 /* Everything between reading and writing. */
 struct session {
     const struct arguments *arguments;
@@ -41,59 +35,13 @@ struct session {
     struct timing timing;
 };
 
-static enum status require_file_names(const struct arguments *arguments, struct error *error)
-{
-    if (!arguments->input)
-        return error_set(error, STATUS_USAGE, "--input is missing (see unspot extract --help)");
-    if (!arguments->psf)
-        return error_set(error, STATUS_USAGE, "--psf is missing (see unspot extract --help)");
-    if (!arguments->output) {
-        return error_set(error, STATUS_USAGE, "--output is missing (see unspot extract --help)");
-    }
-    if (arguments->model && strcmp(arguments->model, arguments->output) == 0) {
-        return error_set(error, STATUS_USAGE, "--model and --output name the same file, %s",
-                         arguments->model);
-    }
-    return STATUS_OK;
-}
-
-/* The numbers, each with the range in which it makes sense. */
-static enum status check_numbers(const struct arguments *arguments, struct error *error)
-{
-    const struct {
-        const char *name;
-        double value, min, max;
-    } ranges[] = {
-        {"--specmin", arguments->specmin, 0, 1e6},
-        {"--nspec", arguments->nspec, 0, 1e6},
-        {"--bundlesize", arguments->bundlesize, 1, 1e4},
-        {"--nsubbundles", arguments->nsubbundles, 1, 1e4},
-        {"--nwavestep", arguments->nwavestep, 1, 1e5},
-        {"--wavepad", arguments->wavepad, 0, 1e4},
-        {"--wavepad-frac", arguments->wavepad_frac, 0, 100},
-        {"--pixpad-frac", arguments->pixpad_frac, 0, 1},
-        {"--regularize", arguments->regularize, 0, 1e10},
-        {"--psferr", arguments->psferr, -1, 1e3},
-        {"--threads", arguments->threads, 0, 4096},
-    };
-
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-        if (ranges[i].value >= ranges[i].min && ranges[i].value <= ranges[i].max) continue;
-        return error_set(error, STATUS_USAGE, "%s %g: expected a number from %g to %g", ranges[i].name,
-                         ranges[i].value, ranges[i].min, ranges[i].max);
-    }
-    return STATUS_OK;
-}
-
 /* Everything that can be said without opening a file. */
 static enum status check_usage(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
     struct plan_options *plan = &session->options.plan;
-    enum status status = require_file_names(arguments, error);
+    enum status status = options_loglevel(arguments->loglevel, &session->log, error);
 
-    if (status == STATUS_OK) status = check_numbers(arguments, error);
-    if (status == STATUS_OK) status = options_loglevel(arguments->loglevel, &session->log, error);
     if (status == STATUS_OK && arguments->wavelength) {
         status = options_wavelengths(arguments->wavelength, &plan->wave_min, &plan->wave_max,
                                      &plan->wave_step, error);
@@ -363,91 +311,16 @@ static enum status run(struct session *session, struct error *error)
     return status;
 }
 
-static void set_defaults(struct arguments *arguments)
-{
-    *arguments = (struct arguments){.nspec = 500,
-                                    .bundlesize = 25,
-                                    .nsubbundles = 5,
-                                    .nwavestep = 50,
-                                    .wavepad = 10,
-                                    .maskbits = -1,
-                                    .wavepad_frac = 0.2,
-                                    .pixpad_frac = 0.8,
-                                    .psferr = -1,
-                                    .loglevel = strdup("info"),
-                                    .progress = strdup("auto"),
-                                    .solver = strdup("dense"),
-                                    .backend = strdup("lapack")};
-}
-
-static void free_arguments(struct arguments *arguments)
-{
-    free(arguments->input);
-    free(arguments->psf);
-    free(arguments->output);
-    free(arguments->model);
-    free(arguments->wavelength);
-    free(arguments->loglevel);
-    free(arguments->timing);
-    free(arguments->progress);
-    free(arguments->solver);
-    free(arguments->backend);
-}
-
 enum status extract_command(int argc, const char **argv, struct error *error)
 {
-    struct arguments a;
-    struct session session = {.arguments = &a, .log = {LOG_INFO}};
-    enum status status;
+    struct arguments arguments;
+    struct session session = {.arguments = &arguments, .log = {LOG_INFO}};
+    enum status status = arguments_parse(argc, argv, &arguments, error);
 
-    set_defaults(&a);
-    const struct poptOption table[] = {
-        {"input", 'i', POPT_ARG_STRING, &a.input, 0, "pre-processed image (.fits, .fits.gz, .fits.fz)",
-         "FILE"},
-        {"psf", 'p', POPT_ARG_STRING, &a.psf, 0, "Gauss-Hermite PSF of the camera", "FILE"},
-        {"output", 'o', POPT_ARG_STRING, &a.output, 0, "frame to write; gzipped when it ends in .gz", "FILE"},
-        {"model", 'm', POPT_ARG_STRING, &a.model, 0, "also write the model image", "FILE"},
-        {"wavelength", 'w', POPT_ARG_STRING, &a.wavelength, 0,
-         "first and last wavelength and step, Angstrom; without it: the PSF's range, step 0.8",
-         "WMIN,WMAX,DW"},
-        {"specmin", 's', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &a.specmin, 0, "first spectrum", "N"},
-        {"nspec", 'n', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &a.nspec, 0, "number of spectra", "N"},
-        {"regularize", 'r', POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT, &a.regularize, 0,
-         "strength of the pull of the deconvolved flux towards 0", "X"},
-        {"bundlesize", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &a.bundlesize, 0,
-         "spectra per bundle of fibers", "N"},
-        {"nsubbundles", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &a.nsubbundles, 0,
-         "patches across a bundle; need not divide its size", "N"},
-        {"nwavestep", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &a.nwavestep, 0,
-         "wavelengths of a patch, without padding", "N"},
-        {"wavepad", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &a.wavepad, 0,
-         "wavelengths of padding on each side of a patch", "N"},
-        {"wavepad-frac", 0, POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT, &a.wavepad_frac, 0,
-         "further padding, as a fraction of --wavepad", "X"},
-        {"pixpad-frac", 0, POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT, &a.pixpad_frac, 0,
-         "fraction of the padding's rows of pixels that is used", "X"},
-        {"psferr", 0, POPT_ARG_DOUBLE, &a.psferr, 0,
-         "fractional error of the PSF, for chi2pix only; without it: the PSF's PSFERR, else 0.01", "X"},
-        {"maskbits", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &a.maskbits, 0,
-         "bits of MASK that make a pixel unusable: -1 all (as spex), 767 as desi_extract_spectra", "N"},
-        {"solver", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &a.solver, 0, "dense", "NAME"},
-        {"backend", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &a.backend, 0,
-         "linear algebra: lapack, or ref (plain C, slow)", "NAME"},
-        {"threads", 0, POPT_ARG_INT, &a.threads, 0, "threads; without it: OMP_NUM_THREADS, else all cores",
-         "N"},
-        {"timing", 0, POPT_ARG_STRING, &a.timing, 0, "write the time of each stage, as JSON", "FILE"},
-        {"progress", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &a.progress, 0,
-         "progress bar: auto (on a terminal), always, never", "WHEN"},
-        {"loglevel", 0, POPT_ARG_STRING | POPT_ARGFLAG_SHOW_DEFAULT, &a.loglevel, 0,
-         "debug, info, warn or error", "LEVEL"},
-        POPT_AUTOHELP POPT_TABLEEND};
-
-    status =
-        options_parse("extract", "-i IMAGE -p PSF -o FRAME [OPTIONS]", argc, argv, table, 0, 0, NULL, error);
     if (status == STATUS_OK) status = run(&session, error);
     psf_free(&session.psf);
     preproc_free(&session.preproc);
     frame_free(&session.frame);
-    free_arguments(&a);
+    arguments_free(&arguments);
     return status;
 }

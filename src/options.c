@@ -5,6 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The option before a bad value, "-n " before "x": popt names only the value when it stands apart. */
+static const char *option_before(int argc, const char **argv, const char *value)
+{
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], value) == 0 && value[0] != '-') return argv[i - 1];
+    }
+    return "";
+}
+
 enum status options_parse(const char *command, const char *usage, int argc, const char **argv,
                           const struct poptOption *table, size_t min, size_t max, char **arguments,
                           struct error *error)

@@ -21,7 +21,7 @@ static int next_number(const struct cards *input)
 
 static void add(struct keywords *keywords, int number, const char *name, const char *version)
 {
-    char keyword[16];
+    char keyword[24];
 
     if (number > 99) return; /* two digits are the convention's limit */
     snprintf(keyword, sizeof keyword, "DEPNAM%02d", number);

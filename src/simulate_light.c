@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include "omp/spots.h"
+#include "options.h"
 #include "simulation.h"
 #include "synthetic_psf.h"
 
@@ -68,7 +69,7 @@ static size_t padding_bins(double step, double room)
 void simulation_set_grid(struct simulation *simulation, const struct psf *psf, double first, double last,
                          double step)
 {
-    size_t nwave = (size_t)ceil((last + 0.5 * step - first) / step);
+    size_t nwave = wavelength_count(first, last, step);
     size_t before = padding_bins(step, first - fmax(psf->x.wave_min, psf->y.wave_min));
     size_t after = padding_bins(step, fmin(psf->x.wave_max, psf->y.wave_max) - last);
 

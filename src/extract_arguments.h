@@ -1,0 +1,22 @@
+/* The command line of unspot extract: spex's options, names and defaults (desi-conventions §1), and ours. */
+#ifndef UNSPOT_EXTRACT_ARGUMENTS_H
+#define UNSPOT_EXTRACT_ARGUMENTS_H
+
+#include "base/status.h"
+
+struct arguments {
+    char *input, *psf, *output, *model; /* file names; model may be NULL */
+    char *wavelength;                   /* "WMIN,WMAX,DW" or NULL */
+    char *timing;                       /* file name or NULL */
+    char *solver, *backend, *progress, *loglevel;
+    int specmin, nspec, bundlesize, nsubbundles, nwavestep, wavepad, threads, maskbits;
+    double regularize, wavepad_frac, pixpad_frac;
+    double psferr; /* below 0: not given */
+};
+
+/* Parses, and checks everything that needs no other module. The caller releases *arguments with
+ * arguments_free(), whatever the status. */
+enum status arguments_parse(int argc, const char **argv, struct arguments *arguments, struct error *error);
+void arguments_free(struct arguments *arguments);
+
+#endif
