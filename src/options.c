@@ -31,8 +31,10 @@ enum status options_parse(const char *command, const char *usage, int argc, cons
     poptSetOtherOptionHelp(context, usage);
     result = poptGetNextOpt(context);
     if (result < -1) {
-        status = error_set(error, STATUS_USAGE, "%s: %s: %s (see %s --help)", name, poptBadOption(context, 0),
-                           poptStrerror(result), name);
+        const char *bad = poptBadOption(context, 0), *option = option_before(argc, argv, bad);
+
+        status = error_set(error, STATUS_USAGE, "%s: %s%s%s: %s (see %s --help)", name, option,
+                           option[0] ? " " : "", bad, poptStrerror(result), name);
     }
     while (status == STATUS_OK && (argument = poptGetArg(context))) {
         if (count == max) {
