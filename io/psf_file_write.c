@@ -96,13 +96,12 @@ static void fill_keywords(const struct psf *psf, struct keywords *keywords)
     if (psf->original[0]) keyword_string(keywords, "IN_PSF", psf->original, "");
 }
 
-/* One parameter; a row of zeros for coef = NULL. */
-static void write_row(fitsfile *file, LONGLONG row, const char *param, const double *coef,
+/* One parameter; for coef = NULL, the same value for all spectra and wavelengths. */
+static void write_row(fitsfile *file, LONGLONG row, const char *param, const double *coef, double value,
                       const struct psf *psf, int *fits)
 {
-    double zero = 0;
     char name[16], *names[1] = {name};
-    int degree[2] = {(int)psf->nspec - 1, (int)psf->sigmax.ncoef - 1};
+    int degx = 0, degw = coef ? (int)psf->sigmax.ncoef - 1 : 0;
     size_t count = psf->nspec * psf->sigmax.ncoef;
 
     snprintf(name, sizeof name, "%-8s", param);
@@ -110,28 +109,33 @@ static void write_row(fitsfile *file, LONGLONG row, const char *param, const dou
     /* CFITSIO takes const data as void *, and does not change it */
     if (coef) fits_write_col(file, TDOUBLE, 2, row, 1, (LONGLONG)count, (void *)(uintptr_t)coef, fits);
     for (size_t i = 0; i < count && !coef; i++) {
-        fits_write_col(file, TDOUBLE, 2, row, (LONGLONG)i + 1, 1, &zero, fits);
+        double term = i % psf->sigmax.ncoef == 0 ? value : 0;
+
+        fits_write_col(file, TDOUBLE, 2, row, (LONGLONG)i + 1, 1, &term, fits);
     }
-    fits_write_col(file, TINT, 3, row, 1, 1, &degree[0], fits);
-    fits_write_col(file, TINT, 4, row, 1, 1, &degree[1], fits);
+    fits_write_col(file, TINT, 3, row, 1, 1, &degx, fits);
+    fits_write_col(file, TINT, 4, row, 1, 1, &degw, fits);
 }
 
 /* i, along x, runs fastest. */
 static void write_rows(fitsfile *file, const struct psf *psf, int *fits)
 {
+    /* what DESI writes for no tail: with a core of 0, specter would divide 0 by 0 in the middle of a spot */
+    static const double no_tail[TAIL_COUNT] = {0, 1, 1, 1, 2};
     char name[48];
     LONGLONG row = 1;
 
-    write_row(file, row++, "GHSIGX", psf->sigmax.coef, psf, fits);
-    write_row(file, row++, "GHSIGY", psf->sigmay.coef, psf, fits);
+    write_row(file, row++, "GHSIGX", psf->sigmax.coef, 0, psf, fits);
+    write_row(file, row++, "GHSIGY", psf->sigmay.coef, 0, psf, fits);
     for (size_t j = 0; j <= psf->degy; j++) {
         for (size_t i = 0; i <= psf->degx; i++) {
             snprintf(name, sizeof name, "GH-%zu-%zu", i, j);
-            write_row(file, row++, name, psf->gh[i * (psf->degy + 1) + j].coef, psf, fits);
+            write_row(file, row++, name, psf->gh[i * (psf->degy + 1) + j].coef, 0, psf, fits);
         }
     }
     for (int k = 0; k < TAIL_COUNT; k++) {
-        write_row(file, row++, psf_tail_names[k], psf->has_tail ? psf->tail[k].coef : NULL, psf, fits);
+        write_row(file, row++, psf_tail_names[k], psf->has_tail ? psf->tail[k].coef : NULL, no_tail[k], psf,
+                  fits);
     }
 }
 
