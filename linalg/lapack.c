@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "linalg/backend.h"
+#include "linalg/host_band.h"
 #include "linalg/triangle.h"
 
 /* The state that a library of its own kind forces on us: OpenBLAS has one thread count for the process. */
@@ -215,4 +216,10 @@ const struct linalg linalg_lapack = {
     .cholesky_solve = lapack_cholesky_solve,
     .inverse_blocks = lapack_inverse_blocks,
     .inverse_sqrt = lapack_inverse_sqrt,
+    .band_inverse_bytes = host_band_inverse_bytes,
+    .band_root_bytes = host_band_root_bytes,
+    .band_cholesky = host_band_cholesky,
+    .band_solve = host_band_solve,
+    .band_inverse = host_band_inverse,
+    .band_root = host_band_root,
 };

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/memory.h"
 #include "linalg/backend.h"
+#include "linalg/checks.h"
 
 static const struct linalg *const backends[] = {
 #define X(name) &linalg_##name,
@@ -45,27 +45,6 @@ const char *linalg_description(const struct linalg *linalg)
     return linalg->description();
 }
 
-static bool usable(const void *work, size_t work_bytes, size_t needed)
-{
-    if (needed == 0) return true;
-    return work && (uintptr_t)work % MEMORY_ALIGNMENT == 0 && work_bytes >= needed && needed != SIZE_MAX;
-}
-
-/* Systems of order 0 are solved. */
-static int solved(size_t batch, int *info)
-{
-    for (size_t k = 0; k < batch; k++) info[k] = 0;
-    return 0;
-}
-
-static int count_failures(size_t batch, const int *info)
-{
-    int count = 0;
-
-    for (size_t k = 0; k < batch; k++) count += info[k] != 0;
-    return count;
-}
-
 /* Sizes that no backend can do need more memory than there is: so the one check of the workspace, here or in
  * the caller's allocation, refuses them. */
 size_t linalg_cholesky_bytes(const struct linalg *linalg, size_t n, size_t batch)
@@ -78,10 +57,10 @@ size_t linalg_cholesky_bytes(const struct linalg *linalg, size_t n, size_t batch
 int linalg_cholesky(const struct linalg *linalg, size_t n, double *a, size_t batch, void *work,
                     size_t work_bytes, int *info)
 {
-    if (n == 0 || batch == 0) return solved(batch, info);
-    if (!usable(work, work_bytes, linalg_cholesky_bytes(linalg, n, batch))) return -1;
+    if (n == 0 || batch == 0) return linalg_solved(batch, info);
+    if (!linalg_usable(work, work_bytes, linalg_cholesky_bytes(linalg, n, batch))) return -1;
     linalg->cholesky(n, a, batch, work, info);
-    return count_failures(batch, info);
+    return linalg_count_failures(batch, info);
 }
 
 size_t linalg_cholesky_solve_bytes(const struct linalg *linalg, size_t n, size_t nrhs, size_t batch)
@@ -94,10 +73,10 @@ size_t linalg_cholesky_solve_bytes(const struct linalg *linalg, size_t n, size_t
 int linalg_cholesky_solve(const struct linalg *linalg, size_t n, size_t nrhs, const double *l, double *b,
                           size_t batch, void *work, size_t work_bytes, int *info)
 {
-    if (n == 0 || nrhs == 0 || batch == 0) return solved(batch, info);
-    if (!usable(work, work_bytes, linalg_cholesky_solve_bytes(linalg, n, nrhs, batch))) return -1;
+    if (n == 0 || nrhs == 0 || batch == 0) return linalg_solved(batch, info);
+    if (!linalg_usable(work, work_bytes, linalg_cholesky_solve_bytes(linalg, n, nrhs, batch))) return -1;
     linalg->cholesky_solve(n, nrhs, l, b, batch, work, info);
-    return count_failures(batch, info);
+    return linalg_count_failures(batch, info);
 }
 
 size_t linalg_inverse_blocks_bytes(const struct linalg *linalg, size_t n, size_t block, size_t nblocks,
@@ -111,10 +90,11 @@ size_t linalg_inverse_blocks_bytes(const struct linalg *linalg, size_t n, size_t
 int linalg_inverse_blocks(const struct linalg *linalg, size_t n, size_t block, size_t nblocks, double *l,
                           double *inverse, size_t batch, void *work, size_t work_bytes, int *info)
 {
-    if (n == 0 || block == 0 || nblocks == 0 || batch == 0) return solved(batch, info);
-    if (!usable(work, work_bytes, linalg_inverse_blocks_bytes(linalg, n, block, nblocks, batch))) return -1;
+    if (n == 0 || block == 0 || nblocks == 0 || batch == 0) return linalg_solved(batch, info);
+    if (!linalg_usable(work, work_bytes, linalg_inverse_blocks_bytes(linalg, n, block, nblocks, batch)))
+        return -1;
     linalg->inverse_blocks(n, block, nblocks, l, inverse, batch, work, info);
-    return count_failures(batch, info);
+    return linalg_count_failures(batch, info);
 }
 
 size_t linalg_inverse_sqrt_bytes(const struct linalg *linalg, size_t n, size_t batch)
@@ -127,8 +107,8 @@ size_t linalg_inverse_sqrt_bytes(const struct linalg *linalg, size_t n, size_t b
 int linalg_inverse_sqrt(const struct linalg *linalg, size_t n, double *a, size_t batch, void *work,
                         size_t work_bytes, int *info)
 {
-    if (n == 0 || batch == 0) return solved(batch, info);
-    if (!usable(work, work_bytes, linalg_inverse_sqrt_bytes(linalg, n, batch))) return -1;
+    if (n == 0 || batch == 0) return linalg_solved(batch, info);
+    if (!linalg_usable(work, work_bytes, linalg_inverse_sqrt_bytes(linalg, n, batch))) return -1;
     linalg->inverse_sqrt(n, a, batch, work, info);
-    return count_failures(batch, info);
+    return linalg_count_failures(batch, info);
 }

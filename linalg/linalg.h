@@ -61,4 +61,59 @@ size_t linalg_inverse_sqrt_bytes(const struct linalg *linalg, size_t n, size_t b
 int linalg_inverse_sqrt(const struct linalg *linalg, size_t n, double *a, size_t batch, void *work,
                         size_t work_bytes, int *info);
 
+/* Banded systems.
+ *
+ * Tiles: a matrix of order n is cut into ntile = ceil(n / 8) columns of tiles of 8 x 8, of which the lower
+ * triangle within tband tiles of the diagonal is kept:
+ *     a[batch][column][distance][k][i] = A[8 (column + distance) + i, 8 column + k],  distance = 0 ... tband.
+ * Diagonal tiles hold both triangles. Rows n ... 8 ntile - 1 must be the identity's; tiles below the last row
+ * are not read. On a CPU a tile's column is one register, on a device a system is a team's work.
+ *
+ * The operations work in place on one system after another; a device runs one system per team. */
+enum { LINALG_TILE = 8 };
+
+size_t linalg_band_ntile(size_t n);
+
+/* Doubles of one system in tiles. */
+size_t linalg_band_size(size_t n, size_t tband);
+
+/* Cholesky factor: a = L Lᵀ is replaced by L. info: 1 + the first row whose pivot is not positive. */
+int linalg_band_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, size_t batch,
+                         int *info);
+
+/* Solves L Lᵀ x = b in place; b[batch][8 ntile]. info: n + 1 when the result is not finite. */
+int linalg_band_solve(const struct linalg *linalg, size_t n, size_t tband, const double *l, double *b,
+                      size_t batch, int *info);
+
+/* The tiles of (L Lᵀ)⁻¹ within zband >= tband tiles of the diagonal, by Takahashi's recurrence. They are
+ * stored by rows: inverse[batch][column][distance][i][k] = C[8 (column + distance) + i, 8 column + k]. info:
+ * n + 1 when the result is not finite. */
+size_t linalg_band_inverse_bytes(const struct linalg *linalg, size_t n, size_t tband, size_t zband,
+                                 size_t batch);
+int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, size_t zband, const double *l,
+                        double *inverse, size_t batch, void *work, size_t work_bytes, int *info);
+
+/* The square root Q = S^(1/2) of a matrix that is known by the band of its inverse C = S⁻¹. S is taken to be
+ * the matrix of that bandwidth whose inverse has this band (sum of the inverses of C's windows, less those of
+ * their overlaps); Q is a rational function of S (Hale, Higham & Trefethen 2008, method 3), its number of
+ * poles chosen from the spread of S's eigenvalues for a relative error of 1e-12 or less. */
+struct linalg_root {
+    size_t n;
+    size_t band;           /* off-diagonals of C that are given, 1 ... 15 */
+    size_t nvec;           /* vectors to multiply */
+    size_t half;           /* off-diagonals of Q that are wanted, at most band */
+    const double *inverse; /* [batch][band + 1][n]: [d][j] = C[j + d, j], 0 where j + d >= n */
+    const double *vector;  /* [batch][nvec][n] */
+    double *product;       /* [batch][nvec][n]: Q v */
+    double *root;          /* [batch][half + 1][n]: [d][j] = Q[j + d, j] */
+    double *edge; /* [batch]: largest |S[j + band, j]| / sqrt(S[j, j] S[j + band, j + band]): how sharply S is
+                     cut */
+    double *spread; /* [batch]: bound of the ratio of S's largest and smallest eigenvalue */
+};
+
+/* info: 1 when C is not positive definite, 2 when the spread is above 1e13 or a result is not finite. */
+size_t linalg_band_root_bytes(const struct linalg *linalg, const struct linalg_root *root, size_t batch);
+int linalg_band_root(const struct linalg *linalg, const struct linalg_root *root, size_t batch, void *work,
+                     size_t work_bytes, int *info);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "linalg/backend.h"
+#include "linalg/ref_band.h"
 #include "linalg/triangle.h"
 
 /* Cyclic Jacobi converges quadratically; measured: 14 sweeps at order 250, also for singular matrices. */
@@ -213,4 +214,10 @@ const struct linalg linalg_ref = {
     .cholesky_solve = ref_cholesky_solve,
     .inverse_blocks = ref_inverse_blocks,
     .inverse_sqrt = ref_inverse_sqrt,
+    .band_inverse_bytes = ref_band_inverse_bytes,
+    .band_root_bytes = ref_band_root_bytes,
+    .band_cholesky = ref_band_cholesky,
+    .band_solve = ref_band_solve,
+    .band_inverse = ref_band_inverse,
+    .band_root = ref_band_root,
 };

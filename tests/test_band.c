@@ -1,0 +1,391 @@
+/* The banded operations on every backend, against dense sums. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "linalg/linalg.h"
+#include "near.h"
+
+static const char *const backends[] = {"ref", "lapack"};
+
+static double uniform(uint32_t *state)
+{
+    *state = *state * 1664525u + 1013904223u;
+    return *state / 4294967296.0 - 0.5;
+}
+
+/* A random positive definite matrix with the given scalar bandwidth, dense[n][n]. */
+static double *make_dense(size_t n, size_t band, uint32_t seed)
+{
+    double *dense = memory_zeroed(n * n, sizeof(double));
+
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = i > band ? i - band : 0; j < i; j++)
+            dense[i * n + j] = dense[j * n + i] = uniform(&seed);
+        dense[i * n + i] = 0.6 * (double)(band + 1) + uniform(&seed);
+    }
+    return dense;
+}
+
+static void to_tiles(size_t n, size_t tband, const double *dense, double *tiles)
+{
+    size_t ntile = linalg_band_ntile(n), rows = 8 * ntile;
+
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t column = 0; column < rows; column++) {
+            size_t distance = row / 8 - column / 8;
+
+            if (row / 8 < column / 8 || distance > tband) continue;
+            tiles[((column / 8 * (tband + 1) + distance) * 8 + column % 8) * 8 + row % 8] =
+                row < n && column < n ? dense[row * n + column] : row == column;
+        }
+    }
+}
+
+static double tile_element(size_t tband, const double *tiles, size_t row, size_t column, bool by_rows)
+{
+    size_t distance = row / 8 - column / 8;
+    size_t first = (column / 8 * (tband + 1) + distance) * 64;
+
+    if (distance > tband) return 0;
+    return tiles[first + (by_rows ? row % 8 * 8 + column % 8 : column % 8 * 8 + row % 8)];
+}
+
+static const struct {
+    size_t n, band, tband, zband;
+} shapes[] = {{1, 0, 0, 0},  {1, 0, 2, 3},   {7, 3, 1, 1},   {8, 7, 1, 2},   {9, 2, 1, 1},
+              {40, 5, 1, 3}, {61, 13, 2, 2}, {61, 16, 2, 4}, {64, 60, 8, 8}, {130, 33, 5, 7}};
+
+enum { SHAPES = sizeof shapes / sizeof shapes[0] };
+
+static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size_t shape)
+{
+    size_t n = shapes[shape].n, tband = shapes[shape].tband, zband = shapes[shape].zband;
+    size_t rows = 8 * linalg_band_ntile(n), size = linalg_band_size(n, tband);
+    size_t bytes = linalg_band_inverse_bytes(linalg, n, tband, zband, 2);
+    double *dense = make_dense(n, shapes[shape].band, 11), *l = memory_zeroed(2 * size, sizeof(double));
+    double *z = memory_zeroed(2 * linalg_band_size(n, zband), sizeof(double));
+    double *x = memory_zeroed(2 * rows, sizeof(double));
+    void *work = memory_zeroed(bytes, 1);
+    int info[2] = {9, 9};
+
+    to_tiles(n, tband, dense, l);
+    to_tiles(n, tband, dense, l + size);
+    assert_int_equal(linalg_band_cholesky(linalg, n, tband, l, 2, info), 0);
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j <= i; j++) {
+            double sum = 0;
+
+            for (size_t k = 0; k <= j; k++)
+                sum += tile_element(tband, l, i, k, false) * tile_element(tband, l, j, k, false);
+            assert_near(sum, dense[i * n + j], 1e-12);
+        }
+    }
+    for (size_t column = 0; column < n; column++) { /* C e_column, and what C's band says of it */
+        memset(x, 0, 2 * rows * sizeof(double));
+        x[column] = 1;
+        x[rows + column] = -2;
+        assert_int_equal(linalg_band_solve(linalg, n, tband, l, x, 2, info), 0);
+        for (size_t i = 0; i < n; i++) {
+            double sum = 0;
+
+            for (size_t j = 0; j < n; j++) sum += dense[i * n + j] * x[j];
+            assert_near(sum, i == column ? 1 : 0, 1e-12);
+            assert_near(x[rows + i], -2 * x[i], 1e-13);
+        }
+        if (column == 0) {
+            assert_int_equal(linalg_band_inverse(linalg, n, tband, zband, l, z, 2, work, bytes, info), 0);
+        }
+        for (size_t i = column; i < n; i++) {
+            if (i / 8 - column / 8 > zband) break;
+            assert_near(tile_element(zband, z, i, column, true), x[i], 1e-12);
+            assert_near(tile_element(zband, z + linalg_band_size(n, zband), i, column, true), x[i], 1e-12);
+        }
+    }
+    free(dense);
+    free(l);
+    free(z);
+    free(x);
+    free(work);
+}
+
+static void banded_systems_of_all_shapes(void **state)
+{
+    (void)state;
+    for (int b = 0; b < 2; b++) {
+        for (size_t shape = 0; shape < SHAPES; shape++) {
+            factor_solve_and_inverse_are_right(linalg_find(backends[b]), shape);
+        }
+    }
+}
+
+static void bad_pivot_is_named_and_spoils_no_other(void **state)
+{
+    enum { N = 45, TBAND = 2 };
+    size_t size = linalg_band_size(N, TBAND);
+
+    (void)state;
+    for (int b = 0; b < 2; b++) {
+        const struct linalg *linalg = linalg_find(backends[b]);
+        double *dense = make_dense(N, 9, 5), *l = memory_zeroed(4 * size, sizeof(double));
+        int info[4];
+
+        for (size_t k = 0; k < 4; k++) {
+            double keep = dense[20 * N + 20];
+
+            if (k == 1) dense[20 * N + 20] = -1;
+            if (k == 3) dense[20 * N + 20] = NAN;
+            to_tiles(N, TBAND, dense, l + k * size);
+            dense[20 * N + 20] = keep;
+        }
+        assert_int_equal(linalg_band_cholesky(linalg, N, TBAND, l, 4, info), 2);
+        assert_int_equal(info[0], 0);
+        assert_int_equal(info[1], 21);
+        assert_int_equal(info[2], 0);
+        assert_int_equal(info[3], 21);
+        assert_memory_equal(l, l + 2 * size, size * sizeof(double));
+        free(dense);
+        free(l);
+    }
+}
+
+static void nothing_to_do_is_done(void **state)
+{
+    double none = 0;
+    int info = 7;
+
+    (void)state;
+    for (int b = 0; b < 2; b++) {
+        const struct linalg *linalg = linalg_find(backends[b]);
+        struct linalg_root root = {.n = 5, .band = 2};
+
+        assert_int_equal(linalg_band_cholesky(linalg, 5, 1, &none, 0, &info), 0);
+        assert_int_equal(linalg_band_solve(linalg, 0, 1, &none, &none, 1, &info), 0);
+        assert_int_equal(info, 0);
+        assert_int_equal(linalg_band_root(linalg, &root, 0, NULL, 0, &info), 0);
+        assert_int_equal(linalg_band_inverse(linalg, 5, 1, 1, &none, &none, 1, NULL, 0, &info), -1);
+        assert_true(linalg_band_inverse_bytes(linalg, 5, 2, 1, 1) == SIZE_MAX); /* zband < tband */
+        root.band = 16;
+        assert_true(linalg_band_root_bytes(linalg, &root, 1) == SIZE_MAX);
+    }
+}
+
+/* Dense inverse by Gauss-Jordan, of a well-behaved matrix. */
+static double *invert_dense(size_t n, const double *dense)
+{
+    double *a = memory_zeroed(n * n, sizeof(double)), *inverse = memory_zeroed(n * n, sizeof(double));
+
+    memcpy(a, dense, n * n * sizeof(double));
+    for (size_t i = 0; i < n; i++) inverse[i * n + i] = 1;
+    for (size_t p = 0; p < n; p++) {
+        double pivot = a[p * n + p];
+
+        for (size_t j = 0; j < n; j++) {
+            a[p * n + j] /= pivot;
+            inverse[p * n + j] /= pivot;
+        }
+        for (size_t i = 0; i < n; i++) {
+            double factor = a[i * n + p];
+
+            if (i == p) continue;
+            for (size_t j = 0; j < n; j++) {
+                a[i * n + j] -= factor * a[p * n + j];
+                inverse[i * n + j] -= factor * inverse[p * n + j];
+            }
+        }
+    }
+    free(a);
+    return inverse;
+}
+
+/* Everything a root operation needs, for two equal systems. */
+struct root_case {
+    struct linalg_root root;
+    double *s; /* the matrix whose root is wanted, [n][n] */
+    double *memory;
+};
+
+/* scale: rows and columns 10 ... 14 are multiplied by it, which spreads the eigenvalues by its square */
+static struct root_case make_root(size_t n, size_t true_band, size_t band, double scale)
+{
+    struct root_case test = {.s = make_dense(n, true_band, 21)};
+    double *inverse;
+    size_t counts[] = {2 * (band + 1) * n, 4 * n, 4 * n, 2 * (band + 1) * n, 2, 2}, at = 0, total = 0;
+    double *parts[6];
+
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < n; j++) {
+            test.s[i * n + j] *= (i >= 10 && i < 15 ? scale : 1) * (j >= 10 && j < 15 ? scale : 1);
+        }
+    }
+    inverse = invert_dense(n, test.s);
+    for (int i = 0; i < 6; i++) total += counts[i];
+    test.memory = memory_zeroed(total, sizeof(double));
+    for (int i = 0; i < 6; i++) {
+        parts[i] = test.memory + at;
+        at += counts[i];
+    }
+    for (size_t system = 0; system < 2; system++) {
+        for (size_t d = 0; d <= band; d++) {
+            for (size_t j = 0; j + d < n; j++)
+                parts[0][(system * (band + 1) + d) * n + j] = inverse[(j + d) * n + j];
+        }
+        for (size_t j = 0; j < n; j++) {
+            parts[1][(2 * system) * n + j] = 1;
+            parts[1][(2 * system + 1) * n + j] = cos((double)j);
+        }
+    }
+    test.root = (struct linalg_root){.n = n,
+                                     .band = band,
+                                     .nvec = 2,
+                                     .half = band,
+                                     .inverse = parts[0],
+                                     .vector = parts[1],
+                                     .product = parts[2],
+                                     .root = parts[3],
+                                     .edge = parts[4],
+                                     .spread = parts[5]};
+    free(inverse);
+    return test;
+}
+
+static void free_root(struct root_case *test)
+{
+    free(test->s);
+    free(test->memory);
+}
+
+static int take_root(const struct linalg *linalg, const struct root_case *test, int *info)
+{
+    size_t bytes = linalg_band_root_bytes(linalg, &test->root, 2);
+    void *work = memory_zeroed(bytes, 1);
+    int failures = linalg_band_root(linalg, &test->root, 2, work, bytes, info);
+
+    free(work);
+    return failures;
+}
+
+/* Q applied to Q v must be S v; tolerance relative to each row's own size. */
+static void assert_root_squares(const struct linalg *linalg, struct root_case *test, double tolerance)
+{
+    size_t n = test->root.n;
+    double *expected = memory_zeroed(2 * n, sizeof(double));
+    int info[2];
+
+    for (size_t r = 0; r < 2; r++) {
+        for (size_t i = 0; i < n; i++) {
+            for (size_t j = 0; j < n; j++)
+                expected[r * n + i] += test->s[i * n + j] * test->root.vector[r * n + j];
+        }
+    }
+    assert_int_equal(take_root(linalg, test, info), 0);
+    memcpy((double *)test->root.vector, test->root.product, 4 * n * sizeof(double));
+    assert_int_equal(take_root(linalg, test, info), 0);
+    for (size_t i = 0; i < 2 * n; i++) {
+        double size = test->s[i % n * (n + 1)];
+
+        assert_near(test->root.product[i], expected[i], tolerance * size);
+        assert_near(test->root.product[2 * n + i], expected[i], tolerance * size);
+    }
+    free(expected);
+}
+
+static void root_squares_to_the_matrix(void **state)
+{
+    static const struct {
+        size_t n, band;
+        double scale, tolerance;
+    } cases[] = {{1, 1, 1, 1e-12},   {5, 9, 1, 1e-11},    {40, 3, 1, 1e-11},  {74, 9, 1, 1e-11},
+                 {74, 15, 1, 1e-11}, {74, 7, 1e-1, 1e-9}, {74, 7, 1e-3, 1e-5}};
+
+    (void)state;
+    for (int b = 0; b < 2; b++) {
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            struct root_case test =
+                make_root(cases[i].n, cases[i].n < 9 ? cases[i].n - 1 : 3, cases[i].band, cases[i].scale);
+
+            assert_root_squares(linalg_find(backends[b]), &test, cases[i].tolerance);
+            free_root(&test);
+        }
+    }
+}
+
+static void backends_find_the_same_root(void **state)
+{
+    struct root_case test[2];
+    int info[2];
+
+    (void)state;
+    for (int b = 0; b < 2; b++) {
+        test[b] = make_root(74, 6, 9, 1e-2);
+        assert_int_equal(take_root(linalg_find(backends[b]), &test[b], info), 0);
+    }
+    for (size_t i = 0; i < 2 * 10 * 74; i++) assert_near(test[1].root.root[i], test[0].root.root[i], 1e-9);
+    for (size_t i = 0; i < 4 * 74; i++) assert_near(test[1].root.product[i], test[0].root.product[i], 1e-9);
+    assert_near(test[1].root.spread[0] / test[0].root.spread[0], 1, 1e-6);
+    for (int b = 0; b < 2; b++) free_root(&test[b]);
+}
+
+/* S is wider than C's band: the root is an approximation, and edge says so. */
+static void edge_tells_of_a_band_too_narrow(void **state)
+{
+    (void)state;
+    for (int b = 0; b < 2; b++) {
+        struct root_case wide = make_root(60, 8, 4, 1), enough = make_root(60, 4, 8, 1);
+        int info[2];
+
+        assert_int_equal(take_root(linalg_find(backends[b]), &wide, info), 0);
+        assert_int_equal(take_root(linalg_find(backends[b]), &enough, info), 0);
+        assert_true(wide.root.edge[0] > 1e-3);
+        assert_true(enough.root.edge[0] < 1e-12);
+        free_root(&wide);
+        free_root(&enough);
+    }
+}
+
+static void impossible_roots_are_refused_alone(void **state)
+{
+    (void)state;
+    for (int b = 0; b < 2; b++) {
+        struct root_case test = make_root(30, 3, 4, 1);
+        double *inverse = (double *)test.root.inverse;
+        int info[2];
+
+        inverse[5 * 30 + 12] = -1; /* second system: C[12, 12] < 0 */
+        assert_int_equal(take_root(linalg_find(backends[b]), &test, info), 1);
+        assert_int_equal(info[0], 0);
+        assert_int_equal(info[1], 1);
+        inverse[5 * 30 + 12] = NAN;
+        assert_int_equal(take_root(linalg_find(backends[b]), &test, info), 1);
+        assert_int_equal(info[1], 1);
+        for (size_t d = 0; d < 5; d++) {
+            for (size_t j = 0; j < 30; j++) inverse[(5 + d) * 30 + j] = d == 0 ? (j == 3 ? 1e16 : 1) : 0;
+        }
+        assert_int_equal(take_root(linalg_find(backends[b]), &test, info), 1);
+        assert_int_equal(info[1], 2);
+        assert_true(test.root.spread[1] > 1e13);
+        free_root(&test);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(banded_systems_of_all_shapes),
+        cmocka_unit_test(bad_pivot_is_named_and_spoils_no_other),
+        cmocka_unit_test(nothing_to_do_is_done),
+        cmocka_unit_test(root_squares_to_the_matrix),
+        cmocka_unit_test(backends_find_the_same_root),
+        cmocka_unit_test(edge_tells_of_a_band_too_narrow),
+        cmocka_unit_test(impossible_roots_are_refused_alone),
+    };
+
+    return cmocka_run_group_tests_name("band", tests, NULL, NULL);
+}
