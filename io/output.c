@@ -122,6 +122,21 @@ enum status output_begin(struct output *output, const char *path, struct error *
     return STATUS_OK;
 }
 
+bool output_same_file(const char *a, const char *b)
+{
+    char folder[2][sizeof((struct output *)0)->path + 2];
+    const char *name[2];
+    struct stat info[2];
+
+    if (stat(a, &info[0]) != 0 || stat(b, &info[1]) != 0) { /* one of them is yet to be written */
+        split_path(a, folder[0], sizeof folder[0], &name[0]);
+        split_path(b, folder[1], sizeof folder[1], &name[1]);
+        if (strcmp(name[0], name[1]) != 0) return false;
+        if (stat(folder[0], &info[0]) != 0 || stat(folder[1], &info[1]) != 0) return false;
+    }
+    return info[0].st_dev == info[1].st_dev && info[0].st_ino == info[1].st_ino;
+}
+
 enum status output_check(const char *path, struct error *error)
 {
     struct output output;

@@ -3,6 +3,8 @@
 #ifndef UNSPOT_IO_OUTPUT_H
 #define UNSPOT_IO_OUTPUT_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 struct output {
@@ -13,6 +15,9 @@ struct output {
 /* Fails when the folder is missing or not writable, or path is a folder: called before long work begins, so
  * that hours of it are not lost. Leaves nothing behind. */
 enum status output_check(const char *path, struct error *error);
+
+/* Whether two paths name one file: the same file where both exist, else the same name in the same folder. */
+bool output_same_file(const char *a, const char *b);
 
 /* Chooses the temporary name and registers it. */
 enum status output_begin(struct output *output, const char *path, struct error *error);

@@ -99,7 +99,7 @@ int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, siz
  * poles chosen from the spread of S's eigenvalues for a relative error of 1e-12 or less. */
 struct linalg_root {
     size_t n;
-    size_t band;           /* off-diagonals of C that are given, 1 ... 15 */
+    size_t band;           /* off-diagonals of C that are given, 1 ... 31 */
     size_t nvec;           /* vectors to multiply */
     size_t half;           /* off-diagonals of Q that are wanted, at most band */
     const double *inverse; /* [batch][band + 1][n]: [d][j] = C[j + d, j], 0 where j + d >= n */

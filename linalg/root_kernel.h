@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { LANES = 16, ROOT_BAND = 15, ROOT_RING = ROOT_BAND + 1, ROOT_PAD = 16 };
+enum { LANES = 16, ROOT_BAND = 31, ROOT_RING = ROOT_BAND + 1, ROOT_PAD = 32 };
 
 typedef double lanes[LANES];
 
@@ -31,9 +31,9 @@ static inline void lanes_subtract(lanes sum, const double *a, const double *b)
  * C's band. c and g point to row 0, column j of C's and G's diagonals; v to column j. */
 static inline void complete_columns(size_t band, size_t stride, const double *c, double *g, double *v)
 {
-    lanes l[ROOT_BAND][ROOT_BAND]; /* the window is L D Lᵀ */
-    lanes ld[ROOT_BAND];           /* one row of L D */
-    lanes inverse[ROOT_BAND];      /* 1/D */
+    lanes l[ROOT_BAND * ROOT_BAND]; /* the window is L D Lᵀ; l[p * band + q] */
+    lanes ld[ROOT_BAND];            /* one row of L D */
+    lanes inverse[ROOT_BAND];       /* 1/D */
     lanes z[ROOT_BAND], rest;
 
     memcpy(rest, c, sizeof rest);
@@ -42,15 +42,15 @@ static inline void complete_columns(size_t band, size_t stride, const double *c,
 
         for (size_t q = 0; q < p; q++) {
             memcpy(ld[q], c + (p - q) * stride + q + 1, sizeof(lanes));
-            for (size_t m = 0; m < q; m++) lanes_subtract(ld[q], ld[m], l[q][m]);
+            for (size_t m = 0; m < q; m++) lanes_subtract(ld[q], ld[m], l[q * band + m]);
         }
         memcpy(sum, c + p + 1, sizeof sum);
         memcpy(z[p], c + (p + 1) * stride, sizeof(lanes));
         for (size_t q = 0; q < p; q++) {
 #pragma omp simd
-            for (int i = 0; i < LANES; i++) l[p][q][i] = ld[q][i] * inverse[q][i];
-            lanes_subtract(sum, ld[q], l[p][q]);
-            lanes_subtract(z[p], l[p][q], z[q]);
+            for (int i = 0; i < LANES; i++) l[p * band + q][i] = ld[q][i] * inverse[q][i];
+            lanes_subtract(sum, ld[q], l[p * band + q]);
+            lanes_subtract(z[p], l[p * band + q], z[q]);
         }
 #pragma omp simd
         for (int i = 0; i < LANES; i++) {
@@ -63,7 +63,7 @@ static inline void complete_columns(size_t band, size_t stride, const double *c,
 
 #pragma omp simd
         for (int i = 0; i < LANES; i++) a[i] = -z[p][i] * inverse[p][i];
-        for (size_t m = p + 1; m < band; m++) lanes_subtract(a, l[m][p], g + (m + 1) * stride);
+        for (size_t m = p + 1; m < band; m++) lanes_subtract(a, l[m * band + p], g + (m + 1) * stride);
         memcpy(g + (p + 1) * stride, a, sizeof a);
     }
     for (int i = 0; i < LANES; i++) g[i] = 1;
@@ -162,12 +162,12 @@ static inline void solve_shifted(size_t n, size_t band, const double *v, const s
 static inline void add_inverse(size_t n, size_t band, size_t half, size_t stride, const lanes shift,
                                const lanes weight, const struct root_work *work, double *root)
 {
-    lanes window[ROOT_RING][ROOT_BAND + 1]; /* [column][distance] */
+    lanes window[ROOT_RING * (ROOT_BAND + 1)]; /* [column mod ring][distance 0 ... band] */
     lanes l[ROOT_BAND];
 
     memset(window, 0, sizeof window);
     for (size_t i = n; i-- > 0;) {
-        lanes *column = window[i % ROOT_RING];
+        lanes *column = window + i % ROOT_RING * (band + 1);
 
         for (size_t p = 1; p <= band; p++) { /* nothing below the last row */
             if (i + p < n)
@@ -179,10 +179,10 @@ static inline void add_inverse(size_t n, size_t band, size_t half, size_t stride
             lanes sum = {0};
 
             for (size_t p = band; p > d; p--) {
-                lanes_subtract(sum, window[(i + d) % ROOT_RING][p - d], l[p - 1]);
+                lanes_subtract(sum, window[(i + d) % ROOT_RING * (band + 1) + p - d], l[p - 1]);
             }
             for (size_t p = d; p > 0; p--) {
-                lanes_subtract(sum, window[(i + p) % ROOT_RING][d - p], l[p - 1]);
+                lanes_subtract(sum, window[(i + p) % ROOT_RING * (band + 1) + d - p], l[p - 1]);
             }
             memcpy(column[d], sum, sizeof sum);
         }

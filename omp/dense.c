@@ -108,15 +108,10 @@ static void expand(const struct patch *patch, const struct normal *normal, const
     }
 }
 
-/* Whether the factor L of a matrix with this diagonal has any digits left: the square of L's diagonal is what
- * elimination left of the matrix' own. 2.2e-16 of it is rounding, times n = 518; beyond that, two unknowns
- * cannot be told apart. Rows that only the prior holds pass: nothing is taken from them. */
 static bool is_regular(size_t n, const double *factor, const double *diagonal)
 {
-    static const double singular = 1e-12;
-
     for (size_t i = 0; i < n; i++) {
-        if (!(factor[i * n + i] * factor[i * n + i] > singular * diagonal[i])) return false;
+        if (!is_regular_pivot(factor[i * n + i], diagonal[i])) return false;
     }
     return true;
 }
@@ -169,19 +164,19 @@ static bool resolve_spectrum(const struct patch *patch, size_t ndiag, const doub
     return true;
 }
 
-bool dense_solve(const struct linalg *linalg, const struct patch *patch, const struct normal *normal,
-                 const double *prior, size_t ndiag, struct solution *solution, void *memory,
-                 size_t work_bytes)
+enum solved dense_solve(const struct linalg *linalg, const struct patch *patch, const struct normal *normal,
+                        const double *prior, size_t ndiag, struct solution *solution, void *memory,
+                        size_t work_bytes)
 {
     size_t nwave = patch->nwave, core_bins = patch->core_nwave;
     struct workspace work = place(linalg, patch, memory);
 
-    if (work_bytes < dense_bytes(linalg, patch->nspec, nwave, patch->core_nspec)) return false;
+    if (work_bytes < dense_bytes(linalg, patch->nspec, nwave, patch->core_nspec)) return SINGULAR;
     expand(patch, normal, prior, &work);
-    if (!factor_and_invert(linalg, patch, &work)) return false;
+    if (!factor_and_invert(linalg, patch, &work)) return SINGULAR;
     if (linalg_inverse_sqrt(linalg, nwave, work.root, patch->core_nspec, work.linalg, work.linalg_bytes,
                             work.info) != 0) {
-        return false;
+        return SINGULAR;
     }
     for (size_t position = 0; position < patch->nspec; position++) {
         memcpy(solution->deconvolved + spectrum_at(patch, position) * nwave, work.x + position * nwave,
@@ -193,7 +188,7 @@ bool dense_solve(const struct linalg *linalg, const struct patch *patch, const s
                                      solution->flux + s * core_bins, solution->ivar + s * core_bins,
                                      solution->resolution + s * ndiag * core_bins);
 
-        if (!good) return false;
+        if (!good) return SINGULAR;
     }
-    return true;
+    return SOLVED;
 }

@@ -6,20 +6,21 @@
 #ifndef UNSPOT_OMP_DENSE_H
 #define UNSPOT_OMP_DENSE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "linalg/linalg.h"
 #include "omp/normal.h"
 #include "omp/patch.h"
+#include "omp/solver.h"
 
 /* Workspace for any patch of at most nspec x nwave bins, core_nspec spectra of them in the
  * core; SIZE_MAX when that is more than the linear algebra can do. */
 size_t dense_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec);
 
-/* Solves (M + diag(prior)) x = y and fills *solution, whose resolution keeps ndiag diagonals. False when the
- * matrix is singular to rounding or a result is not a number: then *solution is not to be used. */
-bool dense_solve(const struct linalg *linalg, const struct patch *patch, const struct normal *normal,
-                 const double *prior, size_t ndiag, struct solution *solution, void *work, size_t work_bytes);
+/* Solves (M + diag(prior)) x = y and fills *solution, whose resolution keeps ndiag diagonals. Unless it is
+ * SOLVED, *solution is not to be used. */
+enum solved dense_solve(const struct linalg *linalg, const struct patch *patch, const struct normal *normal,
+                        const double *prior, size_t ndiag, struct solution *solution, void *work,
+                        size_t work_bytes);
 
 #endif

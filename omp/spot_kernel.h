@@ -3,9 +3,12 @@
 #define UNSPOT_OMP_SPOT_KERNEL_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/psf.h"
+
+static const double LEGENDRE_REACH = 1.1;
 
 enum {
     SPOT_ORDERS = 21,   /* Hermite orders 0 ... 20 */
@@ -23,9 +26,13 @@ static inline void legendre_basis(double u, size_t n, double *restrict p)
     }
 }
 
+/* u of P_k(u), held within 5% of the domain beyond its ends: padding may reach so far; farther out a
+ * polynomial tells nothing. */
 static inline double legendre_argument(const struct legendre *series, double wavelength)
 {
-    return 2 * (wavelength - series->wave_min) / (series->wave_max - series->wave_min) - 1;
+    double u = 2 * (wavelength - series->wave_min) / (series->wave_max - series->wave_min) - 1;
+
+    return u < -LEGENDRE_REACH ? -LEGENDRE_REACH : u > LEGENDRE_REACH ? LEGENDRE_REACH : u;
 }
 
 /* A series of one PSF often shares its domain with the one evaluated before: then its basis serves again. */
@@ -113,6 +120,13 @@ static inline void spot_normalise(size_t n, double *restrict value)
     for (size_t i = 0; i < n; i++) value[i] = scale > 0 ? value[i] * scale : 0;
 }
 
+/* Whether the traces are known at this wavelength: beyond, spots would all fall on one place. */
+static inline bool spot_is_defined(const struct psf *psf, double wavelength)
+{
+    return fabs(legendre_argument(&psf->x, wavelength)) < LEGENDRE_REACH &&
+           fabs(legendre_argument(&psf->y, wavelength)) < LEGENDRE_REACH;
+}
+
 /* value[ny][nx] of spectrum spec at wavelength (Angstrom); column, row: the spot's first pixel. */
 static inline void spot_evaluate(const struct psf *psf, size_t spec, double wavelength, int column, int row,
                                  double *restrict value)
@@ -126,7 +140,7 @@ static inline void spot_evaluate(const struct psf *psf, size_t spec, double wave
     double sigmay = legendre_cached(&cache, &psf->sigmay, spec, wavelength);
 
     for (size_t i = 0; i < nx * ny; i++) value[i] = 0;
-    if (!(sigmax > 0) || !(sigmay > 0)) return;
+    if (!(sigmax > 0) || !(sigmay > 0) || !spot_is_defined(psf, wavelength)) return;
     hermite_pixels(dx - 0.5, sigmax, nx, psf->degx, xpixels);
     hermite_pixels(dy - 0.5, sigmay, ny, psf->degy, ypixels);
     for (size_t j = 0; j <= psf->degy; j++) {

@@ -51,9 +51,12 @@ static enum status check_usage(struct session *session, struct error *error)
         return error_set(error, STATUS_USAGE, "--progress %s: expected auto, always or never",
                          arguments->progress);
     }
-    if (strcmp(arguments->solver, "dense") != 0) {
-        return error_set(error, STATUS_USAGE, "--solver %s: expected dense", arguments->solver);
-    }
+    if (strcmp(arguments->solver, "banded") == 0)
+        session->options.solver = SOLVER_BANDED;
+    else if (strcmp(arguments->solver, "dense") == 0)
+        session->options.solver = SOLVER_DENSE;
+    else
+        return error_set(error, STATUS_USAGE, "--solver %s: expected banded or dense", arguments->solver);
     session->options.linalg = linalg_find(arguments->backend);
     if (!session->options.linalg) {
         return error_set(error, STATUS_USAGE, "--backend %s: expected lapack or ref", arguments->backend);
@@ -70,11 +73,13 @@ static double file_bytes(const char *path)
 
 static enum status check_outputs(const struct arguments *arguments, struct error *error)
 {
-    enum status status = output_check(arguments->output, error);
+    const struct named_file files[] = {{"--input", arguments->input, false},
+                                       {"--psf", arguments->psf, false},
+                                       {"--output", arguments->output, true},
+                                       {"--model", arguments->model, true},
+                                       {"--timing", arguments->timing, true}};
 
-    if (status == STATUS_OK && arguments->model) status = output_check(arguments->model, error);
-    if (status == STATUS_OK && arguments->timing) status = output_check(arguments->timing, error);
-    return status;
+    return options_outputs(files, sizeof files / sizeof files[0], error);
 }
 
 static enum status read_inputs(struct session *session, struct error *error)
@@ -155,7 +160,7 @@ static void set_options(struct session *session)
         (size_t)(arguments->wavepad + (int)(arguments->wavepad * arguments->wavepad_frac));
     options->plan.pixpad_frac = arguments->pixpad_frac;
     options->regularize = arguments->regularize;
-    options->psferr = arguments->psferr >= 0 ? arguments->psferr : session->psf.psferr;
+    options->psferr = arguments->psferr == psferr_of_psf ? session->psf.psferr : arguments->psferr;
     options->model = arguments->model != NULL;
     session->timing.solver = arguments->solver;
     session->timing.backend = linalg_name(options->linalg);
@@ -199,6 +204,8 @@ static void make_keywords(const struct session *session, long fibermin, struct k
     keyword_string(keywords, "BACKEND", session->timing.backend, "Linear algebra of the extraction");
     keyword_integer(keywords, "NREGPTCH", (long long)session->timing.nregularised,
                     "Patches that were regularised");
+    keyword_integer(keywords, "NDNSPTCH", (long long)session->timing.ndense,
+                    "Patches left to the dense solver");
     keyword_integer(keywords, "NBADPTCH", (long long)session->timing.nunsolved, "Patches without a solution");
     provenance_dependencies(keywords, &session->preproc.header, linalg_description(session->options.linalg));
 }
@@ -266,6 +273,10 @@ static void summarise(const struct session *session)
     size_t nbin = session->frame.nspec * session->frame.nwave, nempty = 0;
 
     for (size_t i = 0; i < nbin; i++) nempty += !(session->frame.ivar[i] > 0);
+    if (timing->ndense > 0) {
+        log_info(&session->log, "%zu of %zu patches were left to the dense solver, as ill-conditioned",
+                 timing->ndense, timing->npatch);
+    }
     if (timing->nregularised + timing->nunsolved > 0) {
         log_warning(&session->log, "%zu of %zu patches were regularised, %zu have no solution",
                     timing->nregularised, timing->npatch, timing->nunsolved);

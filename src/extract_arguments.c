@@ -1,5 +1,6 @@
 #include "extract_arguments.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ static const struct arguments default_arguments = {.nspec = 500,
                                                    .maskbits = -1,
                                                    .wavepad_frac = 0.2,
                                                    .pixpad_frac = 0.8,
-                                                   .psferr = -1};
+                                                   .psferr = psferr_of_psf};
 
 void arguments_free(struct arguments *arguments)
 {
@@ -38,10 +39,6 @@ static enum status require_file_names(const struct arguments *arguments, struct 
     if (!arguments->output) {
         return error_set(error, STATUS_USAGE, "--output is missing (see unspot extract --help)");
     }
-    if (arguments->model && strcmp(arguments->model, arguments->output) == 0) {
-        return error_set(error, STATUS_USAGE, "--model and --output name the same file, %s",
-                         arguments->model);
-    }
     return STATUS_OK;
 }
 
@@ -53,7 +50,7 @@ static enum status check_numbers(const struct arguments *arguments, struct error
         double value, min, max;
     } ranges[] = {
         {"--specmin", arguments->specmin, 0, 1e6},
-        {"--nspec", arguments->nspec, 0, 1e6},
+        {"--nspec", arguments->nspec, 1, 1e6},
         {"--bundlesize", arguments->bundlesize, 1, 1e4},
         {"--nsubbundles", arguments->nsubbundles, 1, 1e4},
         {"--nwavestep", arguments->nwavestep, 1, 1e5},
@@ -61,7 +58,7 @@ static enum status check_numbers(const struct arguments *arguments, struct error
         {"--wavepad-frac", arguments->wavepad_frac, 0, 100},
         {"--pixpad-frac", arguments->pixpad_frac, 0, 1},
         {"--regularize", arguments->regularize, 0, 1e10},
-        {"--psferr", arguments->psferr, -1, 1e3},
+        {"--psferr", arguments->psferr == psferr_of_psf ? 0 : arguments->psferr, 0, 1e3},
         {"--threads", arguments->threads, 0, 4096},
     };
 
@@ -114,7 +111,8 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
          "fractional error of the PSF, for chi2pix only; without it: the PSF's PSFERR, else 0.01", "X"},
         {"maskbits", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->maskbits, 0,
          "bits of MASK that make a pixel unusable: -1 all (as spex), 767 as desi_extract_spectra", "N"},
-        {"solver", 0, POPT_ARG_STRING, &arguments->solver, 0, "dense (the default)", "NAME"},
+        {"solver", 0, POPT_ARG_STRING, &arguments->solver, 0,
+         "banded (the default), or dense, the second opinion", "NAME"},
         {"backend", 0, POPT_ARG_STRING, &arguments->backend, 0,
          "linear algebra: lapack (the default), or ref (plain C, slow)", "NAME"},
         {"threads", 0, POPT_ARG_INT, &arguments->threads, 0,
@@ -131,7 +129,7 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
     *arguments = default_arguments;
     status =
         options_parse("extract", "-i IMAGE -p PSF -o FRAME [OPTIONS]", argc, argv, table, 0, 0, NULL, error);
-    if (status == STATUS_OK) status = fill_in(&arguments->solver, "dense", error);
+    if (status == STATUS_OK) status = fill_in(&arguments->solver, "banded", error);
     if (status == STATUS_OK) status = fill_in(&arguments->backend, "lapack", error);
     if (status == STATUS_OK) status = fill_in(&arguments->progress, "auto", error);
     if (status == STATUS_OK) status = fill_in(&arguments->loglevel, "info", error);

@@ -4,6 +4,8 @@
 
 #include "base/status.h"
 
+static const double psferr_of_psf = -1e300;
+
 struct arguments {
     char *input, *psf, *output, *model; /* file names; model may be NULL */
     char *wavelength;                   /* "WMIN,WMAX,DW" or NULL */
@@ -11,7 +13,7 @@ struct arguments {
     char *solver, *backend, *progress, *loglevel;
     int specmin, nspec, bundlesize, nsubbundles, nwavestep, wavepad, threads, maskbits;
     double regularize, wavepad_frac, pixpad_frac;
-    double psferr; /* below 0: not given */
+    double psferr; /* psferr_of_psf: not given */
 };
 
 /* Parses, and checks everything that needs no other module. The caller releases *arguments with

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "finish.h"
+#include "omp/banded.h"
 #include "omp/dense.h"
 #include "omp/model.h"
 #include "omp/normal.h"
@@ -46,13 +47,24 @@ struct job {
     struct frame *frame;
 };
 
+/* The banded solver's patches may fall to the dense one: there must be room for both. */
+static size_t solver_bytes(const struct job *job)
+{
+    const struct plan *plan = &job->plan;
+    const struct linalg *linalg = job->options->linalg;
+    size_t dense = dense_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec);
+    size_t banded = banded_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec, plan->band,
+                                 job->frame->ndiag);
+
+    return job->options->solver == SOLVER_BANDED && banded > dense ? banded : dense;
+}
+
 static enum status alloc_worker(struct worker *worker, const struct job *job, struct error *error)
 {
     const struct plan *plan = &job->plan;
     size_t nbin = plan->patch_nspec * plan->patch_nwave, ncore = plan->core_nspec * plan->core_nwave;
 
-    worker->solver_bytes =
-        dense_bytes(job->options->linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec);
+    worker->solver_bytes = solver_bytes(job);
     worker->normal = memory_zeroed(normal_bytes(plan->patch_nspec, plan->patch_nwave, plan->band), 1);
     worker->prior = memory_zeroed(nbin, sizeof(double));
     worker->spot = memory_zeroed(job->spots.nx * job->spots.ny, sizeof(double));
@@ -116,28 +128,39 @@ static enum status alloc_frame(struct frame *frame, const struct job *job, struc
     return STATUS_OK;
 }
 
-enum outcome { SOLVED, REGULARISED, UNSOLVED, EMPTY };
+enum outcome { EXTRACTED, REGULARISED, UNSOLVED, EMPTY };
+
+/* Solves with this regularisation, by the solver asked for; what the banded one cannot do precisely, densely.
+ */
+static enum solved solve_regularised(struct worker *worker, const struct job *job, const struct patch *patch,
+                                     const struct normal *normal, double regularize)
+{
+    const struct linalg *linalg = job->options->linalg;
+    size_t ndiag = job->frame->ndiag;
+
+    normal_prior(normal, regularize, worker->prior);
+    if (job->options->solver == SOLVER_BANDED) {
+        enum solved solved = banded_solve(linalg, patch, normal, worker->prior, ndiag, &worker->solution,
+                                          worker->solver, worker->solver_bytes);
+
+        if (solved != IMPRECISE) return solved;
+        worker->timing.ndense++;
+    }
+    return dense_solve(linalg, patch, normal, worker->prior, ndiag, &worker->solution, worker->solver,
+                       worker->solver_bytes);
+}
 
 static enum outcome solve(struct worker *worker, const struct job *job, const struct patch *patch,
                           const struct normal *normal)
 {
-    const struct extract_options *options = job->options;
-    double largest = 0;
+    double largest = 0, regularize = job->options->regularize;
 
     for (size_t i = 0; i < normal->nspec * normal->nwave; i++) largest = fmax(largest, normal->weight[i]);
     if (largest == 0) return EMPTY;
-    normal_prior(normal, options->regularize, worker->prior);
-    if (dense_solve(options->linalg, patch, normal, worker->prior, job->frame->ndiag, &worker->solution,
-                    worker->solver, worker->solver_bytes)) {
-        return SOLVED;
-    }
-    if (options->regularize > 0) return UNSOLVED;
-    normal_prior(normal, rescue_regularize, worker->prior);
-    if (dense_solve(options->linalg, patch, normal, worker->prior, job->frame->ndiag, &worker->solution,
-                    worker->solver, worker->solver_bytes)) {
-        return REGULARISED;
-    }
-    return UNSOLVED;
+    if (solve_regularised(worker, job, patch, normal, regularize) == SOLVED) return EXTRACTED;
+    if (regularize > 0) return UNSOLVED;
+    return solve_regularised(worker, job, patch, normal, rescue_regularize) == SOLVED ? REGULARISED
+                                                                                      : UNSOLVED;
 }
 
 static bool is_on_ccd(const struct spots *spots, size_t spot, const struct pixels *pixels)
@@ -230,7 +253,7 @@ static void extract_patch(struct worker *worker, const struct job *job, const st
     if (outcome == REGULARISED) worker->timing.nregularised++;
     if (outcome == UNSOLVED) worker->timing.nunsolved++;
     if (outcome == REGULARISED || outcome == UNSOLVED) report(job, bundle, planned, outcome);
-    if (outcome == SOLVED || outcome == REGULARISED) {
+    if (outcome == EXTRACTED || outcome == REGULARISED) {
         quality_chi2pix(patch, &job->spots, &job->pixels, worker->solution.deconvolved, job->options->psferr,
                         worker->chi2pix, worker->pixels);
     }
@@ -238,7 +261,7 @@ static void extract_patch(struct worker *worker, const struct job *job, const st
         for (size_t wave = 0; wave < planned->keep_nwave; wave++) {
             store_bin(worker, job, planned, &normal, outcome, spec, wave);
         }
-        if (outcome == SOLVED || outcome == REGULARISED) store_resolution(worker, job, planned, spec);
+        if (outcome == EXTRACTED || outcome == REGULARISED) store_resolution(worker, job, planned, spec);
     }
     timing_add(&worker->timing, STAGE_QUALITY, now, 1);
     progress_step(job->progress);

@@ -14,11 +14,17 @@
 
 struct progress;
 
+enum solver {
+    SOLVER_BANDED, /* omp/banded.h; patches that it cannot solve precisely go to the dense one */
+    SOLVER_DENSE,  /* omp/dense.h */
+};
+
 struct extract_options {
     struct plan_options plan;
     double regularize; /* added, squared, to the diagonal of the normal equations */
     double psferr;     /* fractional error of the PSF, in chi2pix only */
     bool model;        /* also make the model image */
+    enum solver solver;
     const struct linalg *linalg;
 };
 

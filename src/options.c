@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/output.h"
+
 /* The option before a bad value, "-n " before "x": popt names only the value when it stands apart. */
 static const char *option_before(int argc, const char **argv, const char *value)
 {
@@ -82,4 +84,22 @@ enum status options_loglevel(const char *text, struct log *log, struct error *er
 {
     if (log_level_parse(text, &log->level)) return STATUS_OK;
     return error_set(error, STATUS_USAGE, "--loglevel %s: expected debug, info, warn or error", text);
+}
+
+enum status options_outputs(const struct named_file *files, size_t count, struct error *error)
+{
+    enum status status = STATUS_OK;
+
+    for (size_t i = 0; i < count; i++) {
+        if (!files[i].path || !files[i].is_output) continue;
+        for (size_t k = 0; k < count; k++) {
+            if (k == i || !files[k].path || !output_same_file(files[i].path, files[k].path)) continue;
+            return error_set(error, STATUS_USAGE, "%s and %s are the same file, %s", files[k].option,
+                             files[i].option, files[i].path);
+        }
+    }
+    for (size_t i = 0; i < count && status == STATUS_OK; i++) {
+        if (files[i].path && files[i].is_output) status = output_check(files[i].path, error);
+    }
+    return status;
 }

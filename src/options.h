@@ -3,6 +3,7 @@
 #define UNSPOT_OPTIONS_H
 
 #include <popt.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/log.h"
@@ -28,5 +29,15 @@ size_t wavelength_count(double first, double last, double step);
 
 /* STATUS_USAGE, naming the option, unless text is a log level. */
 enum status options_loglevel(const char *text, struct log *log, struct error *error);
+
+/* The files of a command line. path may be NULL: not given. */
+struct named_file {
+    const char *option; /* "--output" */
+    const char *path;
+    bool is_output;
+};
+
+/* Each output can be written (io/output.h), and is not the same file as any other: an input would be lost. */
+enum status options_outputs(const struct named_file *files, size_t count, struct error *error);
 
 #endif

@@ -179,8 +179,10 @@ enum status simulate_command(int argc, const char **argv, struct error *error)
     struct psf psf = {.nspec = 0};
     enum status status = parse(argc, argv, &options, &log, error);
 
-    if (status == STATUS_OK) status = output_check(options.output, error);
-    if (status == STATUS_OK && options.truth) status = output_check(options.truth, error);
+    const struct named_file files[] = {
+        {"--psf", options.psf, false}, {"--output", options.output, true}, {"--truth", options.truth, true}};
+
+    if (status == STATUS_OK) status = options_outputs(files, sizeof files / sizeof files[0], error);
     if (status == STATUS_OK) status = psf_file_read(options.psf, &psf, error);
     if (status == STATUS_OK) status = simulate(&options, &psf, &log, error);
     psf_free(&psf);

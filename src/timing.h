@@ -37,6 +37,7 @@ struct timing {
     double extract_seconds; /* wall clock from plan to finish */
     double total_seconds;
     size_t nspec, nwave, npatch, nregularised, nunsolved;
+    size_t ndense; /* patches that the banded solver left to the dense one */
     int threads;
     const char *solver, *backend;
 };

@@ -304,7 +304,7 @@ static struct solution make_solution(double *memory)
                              .resolution = memory + NSPEC * NWAVE + 40};
 }
 
-static bool solve_scene(const char *backend, const struct normal *normal, const struct patch *patch,
+static enum solved solve_scene(const char *backend, const struct normal *normal, const struct patch *patch,
                         double *memory)
 {
     const struct linalg *linalg = linalg_find(backend);
@@ -312,12 +312,12 @@ static bool solve_scene(const char *backend, const struct normal *normal, const 
     size_t bytes = dense_bytes(linalg, NSPEC, NWAVE, 2);
     void *work = memory_zeroed(bytes, 1);
     double prior[NSPEC * NWAVE];
-    bool good;
+    enum solved solved;
 
     normal_prior(normal, 0, prior);
-    good = dense_solve(linalg, patch, normal, prior, 11, &solution, work, bytes);
+    solved = dense_solve(linalg, patch, normal, prior, 11, &solution, work, bytes);
     free(work);
-    return good;
+    return solved;
 }
 
 static void dense_solution_solves_and_decorrelates(void **state)
@@ -332,8 +332,8 @@ static void dense_solution_solves_and_decorrelates(void **state)
     (void)state;
     normal_place(&normal, NSPEC, NWAVE, 9, blocks);
     normal_sum(&normal, &scene->patch, &scene->spots, &scene->pixels, scratch);
-    assert_true(solve_scene("ref", &normal, &scene->patch, memory[0]));
-    assert_true(solve_scene("lapack", &normal, &scene->patch, memory[1]));
+    assert_int_equal(solve_scene("ref", &normal, &scene->patch, memory[0]), SOLVED);
+    assert_int_equal(solve_scene("lapack", &normal, &scene->patch, memory[1]), SOLVED);
     for (int i = 0; i < SIZE; i++) {
         assert_near(memory[0][i], memory[1][i], 1e-9 * (1 + fabs(memory[0][i])));
     }
@@ -382,11 +382,11 @@ static void singular_patch_is_refused(void **state)
     normal_place(&normal, NSPEC, NWAVE, 9, blocks);
     normal_sum(&normal, &scene->patch, &scene->spots, &scene->pixels, scratch);
     normal.block[0] = -1;
-    assert_false(solve_scene("ref", &normal, &scene->patch, memory));
-    assert_false(solve_scene("lapack", &normal, &scene->patch, memory));
+    assert_int_equal(solve_scene("ref", &normal, &scene->patch, memory), SINGULAR);
+    assert_int_equal(solve_scene("lapack", &normal, &scene->patch, memory), SINGULAR);
     normal.block[0] = NAN;
-    assert_false(solve_scene("ref", &normal, &scene->patch, memory));
-    assert_false(solve_scene("lapack", &normal, &scene->patch, memory));
+    assert_int_equal(solve_scene("ref", &normal, &scene->patch, memory), SINGULAR);
+    assert_int_equal(solve_scene("lapack", &normal, &scene->patch, memory), SINGULAR);
     free(blocks);
     free_scene(scene);
 }

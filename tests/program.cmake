@@ -1,0 +1,22 @@
+# The whole program, from the shell and as the readers of its files see it: ctest -L program
+
+set(unspot_quick "")
+if(UNSPOT_SANITIZE OR CMAKE_BUILD_TYPE STREQUAL "Debug")
+    set(unspot_quick "UNSPOT_QUICK=1")
+endif()
+
+# tests/FILE, run in a folder of its own.
+function(unspot_program_test name file)
+    file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name}.d)
+    add_test(NAME ${name} COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/${file}
+        WORKING_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${name}.d)
+    set_tests_properties(${name} PROPERTIES LABELS program SKIP_RETURN_CODE 77 TIMEOUT 600
+        ENVIRONMENT "${test_environment};${unspot_quick}")
+endfunction()
+
+unspot_program_test(usage program_usage.sh)
+unspot_program_test(badinput program_badinput.sh)
+unspot_program_test(interrupt program_interrupt.sh)
+unspot_program_test(threads program_threads.sh)
+unspot_program_test(accuracy program_accuracy.sh)
+unspot_program_test(readers readers.py)

@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# Command lines: help, and every mistake is one line on stderr and exit status 2.
+# shellcheck source=tests/program_lib.sh disable=SC2317,SC2086 # functions run through `check`; no blanks in $grid
+. "$(dirname "$0")/program_lib.sh"
+mkdir out
+small_image 25 $grid
+
+# help_of NAME REGEX COMMAND...: exit status 0, all on stdout
+help_of()
+{
+    local name=$1 regex=$2 got
+    shift 2
+    "$@" >log.stdout 2>log.stderr
+    got=$?
+    if [ $got -ne 0 ] || [ -s log.stderr ] || ! grep -qE -- "$regex" log.stdout; then
+        fail "$name: status $got, wanted 0 and $regex on stdout" log.stdout log.stderr
+    else
+        pass
+    fi
+}
+
+for option in --help -h help; do
+    for command in extract make-psf simulate compare info; do
+        help_of "unspot $option names $command" "^ +$command " "$UNSPOT" "$option"
+    done
+done
+help_of "version" '^unspot [0-9]+\.[0-9]+\.[0-9]+ \([0-9a-f]+\+?\)$' "$UNSPOT" --version
+for command in extract make-psf simulate compare info; do
+    help_of "$command --help" "^Usage: unspot $command" "$UNSPOT" $command --help
+done
+help_of "info" '^compiler ' "$UNSPOT" info
+for option in '-i, --input' '-p, --psf' '-o, --output' '-m, --model' '-w, --wavelength' '-s, --specmin' \
+    '-n, --nspec' '-r, --regularize' --bundlesize --nsubbundles --nwavestep --wavepad --wavepad-frac \
+    --pixpad-frac --psferr --loglevel --threads --solver --timing --progress; do
+    help_of "extract --help names $option" "^ +$option=[A-Z]" "$UNSPOT" extract --help
+done
+
+wrong() # REGEX COMMAND...
+{
+    local regex=$1
+    shift
+    expect_fail "unspot $*" 2 "$regex" "$UNSPOT" "$@"
+}
+
+wrong 'no command'
+wrong 'unknown command "bake"' bake
+wrong 'unknown command' --bake
+for command in extract make-psf simulate compare info; do
+    wrong '--nonsense' $command --nonsense
+done
+wrong '"more"' info more
+wrong '--input is missing' extract
+wrong '--input is missing' extract -p psf.fits -o out/f.fits
+wrong '--psf is missing' extract -i im.fits -o out/f.fits
+wrong '--output is missing' extract -i im.fits -p psf.fits
+wrong '-i.*missing' extract -p psf.fits -o out/f.fits -i
+wrong '-o' make-psf
+wrong 'q' make-psf --camera q -o out/p.fits
+wrong 'red' make-psf --camera red -o out/p.fits
+wrong '0' make-psf --nspec 0 -o out/p.fits
+wrong '5' make-psf --nspec -5 -o out/p.fits
+wrong '-p' simulate -o out/i.fits
+wrong '-o' simulate -p psf.fits
+wrong '--specmin' simulate -p psf.fits -o out/i.fits -s 25
+wrong '--nspec' simulate -p psf.fits -o out/i.fits -s 20 -n 6
+wrong '--readnoise' simulate -p psf.fits -o out/i.fits --readnoise 0
+wrong '--wavelength' simulate -p psf.fits -o out/i.fits -w 5880,5800,0.8
+wrong '--loglevel' simulate -p psf.fits -o out/i.fits --loglevel loud
+wrong 'too few' compare
+wrong 'second frame or --truth' compare a.fits
+wrong 'exclude' compare a.fits b.fits --truth c.fits
+wrong '"c.fits"' compare a.fits b.fits c.fits
+
+extract() # REGEX OPTION...: the mistake in an otherwise good command line
+{
+    wrong "$1" extract -i im.fits -p psf.fits -o out/f.fits "${@:2}"
+}
+
+extract '--nonsense' --nonsense
+extract '-q' -q
+extract '"more"' more
+extract '"more"' -- more
+extract 'same file' -m out/f.fits
+extract '--specmin -1' -s -1
+extract '--nspec -25' -n -25
+extract '--nspec 0' -n 0
+extract 'two' -s two
+extract '1\.5' -n 1.5
+extract '99999999999' -n 99999999999
+extract '--regularize -1' -r -1
+extract 'x' -r x
+extract '--regularize nan' -r nan
+extract '--regularize inf' --regularize inf
+for option in bundlesize nsubbundles nwavestep; do
+    extract "--$option 0" --$option 0
+    extract "--$option -5" --$option -5
+    extract 'five' --$option five
+done
+extract '--wavepad -1' --wavepad -1
+extract '--wavepad-frac -0.2' --wavepad-frac -0.2
+extract '--pixpad-frac -0.1' --pixpad-frac -0.1
+extract '--pixpad-frac 1.5' --pixpad-frac 1.5
+extract '--psferr -0.5' --psferr -0.5
+extract '--psferr nan' --psferr nan
+extract '--threads -1' --threads -1
+extract '--threads 100000' --threads 100000
+extract 'many' --threads many
+extract '--loglevel loud' --loglevel loud
+extract '--solver magic' --solver magic
+extract '--backend abacus' --backend abacus
+extract '--progress sometimes' --progress sometimes
+
+extract '--wavelength 5880,5800,0.8: .*reversed' -w 5880,5800,0.8
+extract '--wavelength 5800,5880,0: .*step' -w 5800,5880,0
+extract '--wavelength 5800,5880,-1: .*step' -w 5800,5880,-1
+for text in '' 5800 5800,5880 '5800,5880,' red 5800,5880,x 5800,5880,0.8x 5800,5880,0.8,1 nan,5880,0.8 5800,inf,0.8 \
+    5800-5880-0.8; do
+    extract "--wavelength $text: expected" -w "$text"
+done
+extract 'million' -w 5800,5880,1e-5
+
+# An output must not replace an input or another output, however its name is spelled.
+cp im.fits out/im.fits
+cp psf.fits out/psf.fits
+same='same file'
+small=(-w "$grid" -n 25 --loglevel error)
+extract "$same" -m ./out/f.fits "${small[@]}"
+extract "$same" --timing out/f.fits "${small[@]}"
+extract "$same" -m out/m.fits --timing out/../out/m.fits "${small[@]}"
+wrong "$same" extract -i out/im.fits -p psf.fits -o out/im.fits "${small[@]}"
+wrong "$same" extract -i im.fits -p out/psf.fits -o ./out/psf.fits "${small[@]}"
+wrong "$same" simulate -p psf.fits -o out/s.fits --truth out/s.fits -w $grid --loglevel error
+wrong "$same" simulate -p out/psf.fits -o out/psf.fits -w $grid --loglevel error
+check 'the image is as it was' cmp im.fits out/im.fits
+check 'the PSF is as it was' cmp psf.fits out/psf.fits
+finish

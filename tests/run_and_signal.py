@@ -1,0 +1,21 @@
+#!/usr/bin/python3
+"""run_and_signal.py SIGNAL TEXT SECONDS COMMAND...: starts a command, waits for a line with TEXT on its stderr and
+then SECONDS, sends it the SIGNAL. Prints how it ended: "signal INT" when it died of a signal, else "exit STATUS"."""
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+number = signal.Signals["SIG" + sys.argv[1]]
+text, seconds, command = sys.argv[2], float(sys.argv[3]), sys.argv[4:]
+
+process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+for line in process.stderr:
+    if text in line:
+        break
+threading.Thread(target=process.stderr.read).start()
+time.sleep(seconds)
+process.send_signal(number)
+status = process.wait()
+print(f"signal {signal.Signals(-status).name[3:]}" if status < 0 else f"exit {status}")
