@@ -7,8 +7,10 @@
 
 #include "base/psf.h"
 #include "base/status.h"
+#include "omp/spot_table.h"
 
 struct spots {
+    struct spot_table table;
     size_t nspec, nwave; /* of this bundle; at most what spots_alloc was told */
     size_t nx, ny;       /* columns and rows of a spot: 2 hsize + 1 */
     int *column, *row;   /* [spec][wave] CCD column and row of the spot's first pixel; may lie off the CCD */
@@ -25,9 +27,9 @@ void spots_free(struct spots *spots);
 void spots_evaluate(struct spots *spots, const struct psf *psf, size_t specmin, size_t nspec, double wave_min,
                     double wave_step, size_t nwave);
 
-/* Only the corners (column, row), for planning: column[nspec][nwave], row[nspec][nwave]. */
-void spots_corners(const struct psf *psf, size_t specmin, size_t nspec, double wave_min, double wave_step,
-                   size_t nwave, int *column, int *row);
+/* Only the corners, for planning: column[nspec][nwave], row[nspec][nwave]. */
+void spots_corners(const struct spot_table *table, const struct psf *psf, size_t specmin, size_t nspec,
+                   double wave_min, double wave_step, size_t nwave, int *column, int *row);
 
 /* First pixel of a spot centred at position: floor(position - half_size + 0.5), held within +-2^28 so that
  * a series evaluated far outside its domain stays an integer. */

@@ -23,6 +23,7 @@ struct range {
 
 /* Corners of a bundle's spots: [spec][wave], nwave wavelengths a spectrum. */
 struct corners {
+    struct spot_table table;
     size_t nwave;
     int *column, *row;
     struct range *rows; /* [nwave] scratch */
@@ -196,8 +197,8 @@ static void add_bundle(struct plan *plan, const struct plan_options *options, co
     if (first >= last) return;
     plan->nbundle++;
     *bundle = (struct planned_bundle){.specmin = first, .nspec = last - first, .first_patch = plan->npatch};
-    spots_corners(psf, first, last - first, plan->spot_wave_min, options->wave_step, plan->spot_nwave,
-                  corners->column, corners->row);
+    spots_corners(&corners->table, psf, first, last - first, plan->spot_wave_min, options->wave_step,
+                  plan->spot_nwave, corners->column, corners->row);
     for (size_t i = 0; i < options->nsubbundles; i++) {
         struct subbundle sub = subbundle_of(options, psf, number, i);
 
@@ -236,11 +237,13 @@ enum status plan_make(struct plan *plan, const struct plan_options *options, con
     corners.row = memory_zeroed(options->bundlesize * plan->spot_nwave, sizeof(int));
     corners.rows = memory_zeroed(plan->spot_nwave, sizeof *corners.rows);
     if (plan->bundle && plan->patch && corners.column && corners.row && corners.rows) {
+        status = spot_table_make(&corners.table, psf, error);
         for (size_t bundle = first; bundle <= last; bundle++)
             add_bundle(plan, options, psf, bundle, &corners);
     } else {
         status = memory_error(error, "plan of patches");
     }
+    spot_table_free(&corners.table);
     free(corners.column);
     free(corners.row);
     free(corners.rows);
