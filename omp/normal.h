@@ -11,6 +11,7 @@
 
 #include <stddef.h>
 
+#include "omp/overlaps.h"
 #include "omp/patch.h"
 #include "omp/spots.h"
 
@@ -29,9 +30,13 @@ size_t normal_bytes(size_t nspec, size_t nwave, size_t band);
 /* Lays the arrays out in memory of normal_bytes() bytes. */
 void normal_place(struct normal *normal, size_t nspec, size_t nwave, size_t band, void *memory);
 
-/* Fills a placed *normal for the patch. scratch[spots->ny * spots->nx]. One thread a call. */
-void normal_sum(struct normal *normal, const struct patch *patch, const struct spots *spots,
-                const struct pixels *pixels, double *scratch);
+/* Scratch of normal_sum(): doubles, zeroed once by the caller. */
+size_t normal_scratch_size(const struct overlaps *overlaps, const struct spots *spots);
+
+/* Fills a placed *normal for the patch from the overlaps of its bundle's spots; those that reach beyond the
+ * rows of pixels that the patch uses are summed anew. One thread a call. */
+void normal_sum(struct normal *normal, const struct patch *patch, const struct overlaps *overlaps,
+                const struct spots *spots, const struct pixels *pixels, double *scratch);
 
 /* What gpu_specter adds to M's diagonal so that bins with little light do not make it singular
  * (algorithm.md): α² + 1e-15 with α = φmin - φ where φ < φmin = 1e-4 max φ, elsewhere α = regularize.

@@ -16,8 +16,11 @@ enum status spots_alloc(struct spots *spots, const struct psf *psf, size_t nspec
     if (status == STATUS_OK) {
         spots->column = memory_zeroed(nspec * nwave, sizeof(int));
         spots->row = memory_zeroed(nspec * nwave, sizeof(int));
-        spots->value = memory_zeroed(nspec * nwave * spots->nx * spots->ny + SPOT_LANES, sizeof(double));
-        if (!spots->column || !spots->row || !spots->value) status = memory_error(error, "spots of a bundle");
+        spots->memory = memory_raw(nspec * nwave * spots->nx * spots->ny + 2 * SPOT_LANES, sizeof(double));
+        if (!spots->column || !spots->row || !spots->memory)
+            status = memory_error(error, "spots of a bundle");
+        else
+            spots->value = spots->memory + SPOT_LANES;
     }
     if (status != STATUS_OK) spots_free(spots);
     return status;
@@ -28,7 +31,7 @@ void spots_free(struct spots *spots)
     spot_table_free(&spots->table);
     free(spots->column);
     free(spots->row);
-    free(spots->value);
+    free(spots->memory);
     memset(spots, 0, sizeof *spots);
 }
 
@@ -123,6 +126,8 @@ void spots_evaluate(struct spots *spots, const struct psf *psf, size_t specmin, 
 {
     spots->nspec = nspec;
     spots->nwave = nwave;
+    memset(spots->memory, 0, SPOT_LANES * sizeof(double)); /* what may be read beside the spots */
+    memset(spots->value + nspec * nwave * spots->nx * spots->ny, 0, SPOT_LANES * sizeof(double));
 #pragma omp parallel for schedule(static)
     for (size_t w = 0; w < nwave; w++) {
         struct legendre_values values;

@@ -11,6 +11,7 @@
 
 struct spots {
     struct spot_table table;
+    double *memory;      /* of value, which has a few numbers before and behind it that may be read */
     size_t nspec, nwave; /* of this bundle; at most what spots_alloc was told */
     size_t nx, ny;       /* columns and rows of a spot: 2 hsize + 1 */
     int *column, *row;   /* [spec][wave] CCD column and row of the spot's first pixel; may lie off the CCD */

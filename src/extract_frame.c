@@ -12,6 +12,7 @@
 #include "omp/dense.h"
 #include "omp/model.h"
 #include "omp/normal.h"
+#include "omp/overlaps.h"
 #include "omp/quality.h"
 #include "omp/spots.h"
 #include "progress.h"
@@ -21,9 +22,9 @@ static const double rescue_regularize = 1e-4;
 
 /* What one thread needs for any patch of the plan; allocated once a frame. */
 struct worker {
-    void *normal;  /* normal_bytes() */
-    double *prior; /* [wave][spec] */
-    double *spot;  /* [ny][nx] */
+    void *normal;    /* normal_bytes() */
+    double *prior;   /* [wave][spec] */
+    double *scratch; /* normal_scratch_size() */
     struct solution solution;
     double *chi2pix; /* [core spec][core wave] */
     double *pixels;  /* quality_bytes() */
@@ -42,6 +43,7 @@ struct job {
     struct plan plan;
     struct pixels pixels;
     struct spots spots;
+    struct overlaps overlaps;
     struct worker *workers; /* [nworker] */
     int nworker;
     struct frame *frame;
@@ -67,7 +69,7 @@ static enum status alloc_worker(struct worker *worker, const struct job *job, st
     worker->solver_bytes = solver_bytes(job);
     worker->normal = memory_zeroed(normal_bytes(plan->patch_nspec, plan->patch_nwave, plan->band), 1);
     worker->prior = memory_zeroed(nbin, sizeof(double));
-    worker->spot = memory_zeroed(job->spots.nx * job->spots.ny, sizeof(double));
+    worker->scratch = memory_zeroed(normal_scratch_size(&job->overlaps, &job->spots), sizeof(double));
     worker->solution.deconvolved = memory_zeroed(nbin, sizeof(double));
     worker->solution.flux = memory_zeroed(ncore, sizeof(double));
     worker->solution.ivar = memory_zeroed(ncore, sizeof(double));
@@ -75,7 +77,7 @@ static enum status alloc_worker(struct worker *worker, const struct job *job, st
     worker->chi2pix = memory_zeroed(ncore, sizeof(double));
     worker->pixels = memory_zeroed(quality_bytes(plan->npix), 1);
     worker->solver = memory_zeroed(worker->solver_bytes, 1);
-    if (worker->normal && worker->prior && worker->spot && worker->solution.deconvolved &&
+    if (worker->normal && worker->prior && worker->scratch && worker->solution.deconvolved &&
         worker->solution.flux && worker->solution.ivar && worker->solution.resolution && worker->chi2pix &&
         worker->pixels && worker->solver) {
         return STATUS_OK;
@@ -87,7 +89,7 @@ static void free_worker(struct worker *worker)
 {
     free(worker->normal);
     free(worker->prior);
-    free(worker->spot);
+    free(worker->scratch);
     free(worker->solution.deconvolved);
     free(worker->solution.flux);
     free(worker->solution.ivar);
@@ -246,7 +248,7 @@ static void extract_patch(struct worker *worker, const struct job *job, const st
     double now = timing_now();
 
     normal_place(&normal, patch->nspec, patch->nwave, patch->band, worker->normal);
-    normal_sum(&normal, patch, &job->spots, &job->pixels, worker->spot);
+    normal_sum(&normal, patch, &job->overlaps, &job->spots, &job->pixels, worker->scratch);
     now = timing_add(&worker->timing, STAGE_NORMAL, now, 1);
     outcome = solve(worker, job, patch, &normal);
     now = timing_add(&worker->timing, STAGE_SOLVE, now, 1);
@@ -277,6 +279,8 @@ static void extract_bundle(struct job *job, const struct planned_bundle *bundle,
     spots_evaluate(&job->spots, job->psf, bundle->specmin, bundle->nspec, plan->spot_wave_min,
                    options->wave_step, plan->spot_nwave);
     now = timing_add(timing, STAGE_SPOTS, now, bundle->nspec * plan->spot_nwave);
+    overlaps_sum(&job->overlaps, &job->spots, &job->pixels);
+    timing_add(timing, STAGE_OVERLAPS, now, bundle->nspec * plan->spot_nwave);
 #pragma omp parallel for schedule(dynamic) num_threads(job->nworker)
     for (size_t i = 0; i < bundle->npatch; i++) {
         extract_patch(&job->workers[omp_get_thread_num()], job, bundle,
@@ -296,6 +300,9 @@ static enum status alloc_job(struct job *job, struct error *error)
 
     if (status != STATUS_OK) return status;
     status = spots_alloc(&job->spots, job->psf, job->plan.bundle_nspec, job->plan.spot_nwave, error);
+    if (status != STATUS_OK) return status;
+    status = overlaps_alloc(&job->overlaps, &job->spots, job->plan.bundle_nspec, job->plan.spot_nwave,
+                            job->plan.band, job->plan.reach, error);
     if (status != STATUS_OK) return status;
     job->nworker = omp_get_max_threads();
     job->workers = memory_zeroed((size_t)job->nworker, sizeof *job->workers);
@@ -339,6 +346,7 @@ done:
         for (int i = 0; i < job.nworker; i++) free_worker(&job.workers[i]);
     }
     free(job.workers);
+    overlaps_free(&job.overlaps);
     spots_free(&job.spots);
     plan_free(&job.plan);
     return status;

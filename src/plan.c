@@ -118,6 +118,31 @@ static size_t find_band(const struct patch *patch, const struct corners *corners
     return band;
 }
 
+/* How many spectra apart spots may share a pixel. Traces are smooth: over `band` wavelengths columns shift by
+ * no more than they do from the first to the last of these. */
+static size_t find_reach(const struct corners *corners, size_t nspec, size_t band, size_t nx)
+{
+    size_t nwave = corners->nwave, reach = 0;
+    int slack = 1;
+
+    for (size_t s = 0; s < nspec; s++) {
+        for (size_t w = 0; w + band < nwave; w++) {
+            int shift = abs(corners->column[s * nwave + w + band] - corners->column[s * nwave + w]);
+
+            if (shift + 1 > slack) slack = shift + 1;
+        }
+    }
+    for (size_t s = 0; s < nspec; s++) {
+        for (size_t r = s + reach + 1; r < nspec; r++) {
+            for (size_t w = 0; w < nwave && reach < r - s; w++) {
+                if (abs(corners->column[r * nwave + w] - corners->column[s * nwave + w]) < (int)nx + slack)
+                    reach = r - s;
+            }
+        }
+    }
+    return reach;
+}
+
 /* Spectra of one subbundle, with the neighbours that it has within its bundle. All are spectra of the PSF. */
 struct subbundle {
     size_t core_min, core_max; /* last one excluded */
@@ -212,6 +237,7 @@ static void add_bundle(struct plan *plan, const struct plan_options *options, co
     bundle->keep_nspec = min_size((number + 1) * options->bundlesize, options->specmin + options->nspec) -
                          bundle->keep_first - first;
     plan->bundle_nspec = max_size(plan->bundle_nspec, bundle->nspec);
+    plan->reach = max_size(plan->reach, find_reach(corners, bundle->nspec, plan->band, 2 * psf->hsizex + 1));
 }
 
 enum status plan_make(struct plan *plan, const struct plan_options *options, const struct psf *psf,

@@ -49,6 +49,7 @@ struct plan {
     struct planned_patch *patch;
     /* the largest of each over all bundles or patches: sizes of workspaces */
     size_t bundle_nspec, patch_nspec, patch_nwave, core_nspec, core_nwave, band, npix;
+    size_t reach; /* spots of spectra more than reach apart share no pixel */
 };
 
 /* Divides the frame; the caller releases *plan with plan_free(), whatever the status. */

@@ -12,6 +12,7 @@
     X(READ_IMAGE, "read_image")                                                                              \
     X(PLAN, "plan")                                                                                          \
     X(SPOTS, "spots")                                                                                        \
+    X(OVERLAPS, "overlaps")                                                                                  \
     X(NORMAL, "normal_equations")                                                                            \
     X(SOLVE, "solve")                                                                                        \
     X(QUALITY, "quality")                                                                                    \

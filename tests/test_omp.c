@@ -171,6 +171,8 @@ struct scene {
     struct psf psf;
     struct spots spots;
     struct pixels pixels;
+    struct overlaps overlaps;
+    double *scratch;
     struct patch patch;
     float image[NX * NY], ivar[NX * NY];
 };
@@ -211,11 +213,16 @@ static struct scene *make_scene(void)
                                   .band = 9,
                                   .row_max = NY - 3,
                                   .column_max = NX};
+    assert_int_equal(overlaps_alloc(&scene->overlaps, &scene->spots, NSPEC, NWAVE, 9, 2, &error), STATUS_OK);
+    overlaps_sum(&scene->overlaps, &scene->spots, &scene->pixels);
+    scene->scratch = calloc(normal_scratch_size(&scene->overlaps, &scene->spots), sizeof(double));
     return scene;
 }
 
 static void free_scene(struct scene *scene)
 {
+    overlaps_free(&scene->overlaps);
+    free(scene->scratch);
     spots_free(&scene->spots);
     psf_free(&scene->psf);
     free(scene);
@@ -246,11 +253,10 @@ static void normal_equations_are_those_of_the_projection(void **state)
     struct scene *scene = make_scene();
     struct normal normal;
     void *memory = memory_zeroed(normal_bytes(NSPEC, NWAVE, 9), 1);
-    double scratch[17 * 11];
 
     (void)state;
     normal_place(&normal, NSPEC, NWAVE, 9, memory);
-    normal_sum(&normal, &scene->patch, &scene->spots, &scene->pixels, scratch);
+    normal_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels, scene->scratch);
     for (size_t i = 0; i < NSPEC * NWAVE; i++) {
         size_t w1 = i / NSPEC, s1 = i % NSPEC;
         double y = 0, weight = 0, usable = 0;
@@ -305,7 +311,7 @@ static struct solution make_solution(double *memory)
 }
 
 static enum solved solve_scene(const char *backend, const struct normal *normal, const struct patch *patch,
-                        double *memory)
+                               double *memory)
 {
     const struct linalg *linalg = linalg_find(backend);
     struct solution solution = make_solution(memory);
@@ -324,14 +330,14 @@ static void dense_solution_solves_and_decorrelates(void **state)
 {
     enum { SIZE = NSPEC * NWAVE + 40 + 2 * 11 * 10 };
     struct scene *scene = make_scene();
-    double memory[2][SIZE] = {{0}}, scratch[17 * 11], prior[NSPEC * NWAVE];
+    double memory[2][SIZE] = {{0}}, prior[NSPEC * NWAVE];
     struct solution solution = make_solution(memory[0]);
     struct normal normal;
     void *blocks = memory_zeroed(normal_bytes(NSPEC, NWAVE, 9), 1);
 
     (void)state;
     normal_place(&normal, NSPEC, NWAVE, 9, blocks);
-    normal_sum(&normal, &scene->patch, &scene->spots, &scene->pixels, scratch);
+    normal_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels, scene->scratch);
     assert_int_equal(solve_scene("ref", &normal, &scene->patch, memory[0]), SOLVED);
     assert_int_equal(solve_scene("lapack", &normal, &scene->patch, memory[1]), SOLVED);
     for (int i = 0; i < SIZE; i++) {
@@ -374,13 +380,13 @@ static void dense_solution_solves_and_decorrelates(void **state)
 static void singular_patch_is_refused(void **state)
 {
     struct scene *scene = make_scene();
-    double memory[NSPEC * NWAVE + 40 + 220] = {0}, scratch[17 * 11];
+    double memory[NSPEC * NWAVE + 40 + 220] = {0};
     struct normal normal;
     void *blocks = memory_zeroed(normal_bytes(NSPEC, NWAVE, 9), 1);
 
     (void)state;
     normal_place(&normal, NSPEC, NWAVE, 9, blocks);
-    normal_sum(&normal, &scene->patch, &scene->spots, &scene->pixels, scratch);
+    normal_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels, scene->scratch);
     normal.block[0] = -1;
     assert_int_equal(solve_scene("ref", &normal, &scene->patch, memory), SINGULAR);
     assert_int_equal(solve_scene("lapack", &normal, &scene->patch, memory), SINGULAR);

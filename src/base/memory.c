@@ -3,22 +3,37 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+enum { HUGE_PAGE = 2 << 20 };
 
 size_t memory_round_up(size_t bytes)
 {
     return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
 }
 
-void *memory_zeroed(size_t count, size_t size)
+void *memory_raw(size_t count, size_t size)
 {
     void *memory;
-    size_t bytes;
+    size_t bytes, alignment = MEMORY_ALIGNMENT;
 
     if (count == 0) count = 1;
-    if (size > (SIZE_MAX - MEMORY_ALIGNMENT) / count) return NULL;
+    if (size > (SIZE_MAX - HUGE_PAGE) / count) return NULL;
     bytes = memory_round_up(count * size);
-    memory = aligned_alloc(MEMORY_ALIGNMENT, bytes);
-    if (memory) memset(memory, 0, bytes);
+    if (bytes >= HUGE_PAGE) { /* fewer page faults and TLB misses */
+        alignment = HUGE_PAGE;
+        bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    }
+    memory = aligned_alloc(alignment, bytes);
+    if (memory && alignment == HUGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE); /* a hint: may fail */
+    return memory;
+}
+
+void *memory_zeroed(size_t count, size_t size)
+{
+    void *memory = memory_raw(count, size);
+
+    if (memory) memset(memory, 0, memory_round_up((count ? count : 1) * size));
     return memory;
 }
 

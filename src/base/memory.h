@@ -12,6 +12,9 @@ enum { MEMORY_ALIGNMENT = 64 }; /* bytes: one cache line, one AVX-512 register *
  * not enough or count * size overflows. Release it with free(). At least one element is allocated. */
 void *memory_zeroed(size_t count, size_t size);
 
+/* The same without the zeros, for large arrays that are written before they are read. */
+void *memory_raw(size_t count, size_t size);
+
 /* The error every failed allocation ends in; `what` names the data ("image", "spots"). */
 enum status memory_error(struct error *error, const char *what);
 

@@ -1,0 +1,46 @@
+/* The overlaps of a bundle's spots, Σ w A_1 A_2 over the pixels of the CCD that two spots share: the entries
+ * that the normal equations of all patches have in common. Patches differ only where the rows of pixels that
+ * they use end. */
+#ifndef UNSPOT_OMP_OVERLAPS_H
+#define UNSPOT_OMP_OVERLAPS_H
+
+#include <stddef.h>
+
+#include "base/status.h"
+#include "omp/patch.h"
+#include "omp/spots.h"
+
+struct overlaps {
+    size_t nspec, nwave; /* of the spots */
+    size_t band;         /* spots more than band wavelengths or reach spectra apart share no pixel */
+    size_t reach;
+    double *sum;     /* [spec][wave][distance 0 ... band][reach 0 ... 2 reach]: with the spot of spectrum
+                        spec + r - reach, wavelength wave + distance; 0 where there is none */
+    double *y;       /* [spec][wave] Σ w A p */
+    double *weight;  /* [spec][wave] φ = Σ w A */
+    double *masked;  /* [spec][wave] fraction of the spot on unusable pixels or off the CCD */
+    double *scratch; /* [thread][block of wavelengths][overlaps_scratch_size()] */
+};
+
+/* Memory for the overlaps of up to nspec x nwave spots. */
+enum status overlaps_alloc(struct overlaps *overlaps, const struct spots *spots, size_t nspec, size_t nwave,
+                           size_t band, size_t reach, struct error *error);
+void overlaps_free(struct overlaps *overlaps);
+
+/* Fills *overlaps for a bundle's spots, on all threads. */
+void overlaps_sum(struct overlaps *overlaps, const struct spots *spots, const struct pixels *pixels);
+
+/* Scratch for one spot: doubles, zeroed once by the caller. */
+size_t overlaps_scratch_size(const struct spots *spots);
+
+struct spot_sums {
+    double y, weight, masked; /* as above */
+};
+
+/* The sums of one spot with rows row_min ... row_max - 1 of the CCD only: sum[band + 1][2 reach + 1] as
+ * above. */
+struct spot_sums overlaps_of_spot(const struct overlaps *overlaps, const struct spots *spots,
+                                  const struct pixels *pixels, size_t spec, size_t wave, int row_min,
+                                  int row_max, double *scratch, double *sum);
+
+#endif
