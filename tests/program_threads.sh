@@ -111,7 +111,7 @@ assert timing["spectra"] == 60 and timing["wavelengths"] == 101 and timing["patc
 assert timing["regularised_patches"] == timing["unsolved_patches"] == 0, timing
 assert 0 < timing["extract_seconds"] < timing["total_seconds"] < 300, timing
 stages = timing["stages"]
-names = "read_psf read_image plan spots normal_equations solve quality model finish write"
+names = "read_psf read_image plan spots overlaps normal_equations solve quality model finish write"
 assert list(stages) == names.split(), list(stages)
 for name, stage in stages.items():
     assert stage["seconds"] >= 0 and stage["count"] > 0, (name, stage)
