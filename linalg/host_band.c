@@ -123,16 +123,11 @@ static double largest_row_sum(size_t n, size_t band, size_t stride, const double
     return largest;
 }
 
-static double edge_of_band(size_t n, size_t band, size_t stride, const double *s)
+static void edge_of_band(size_t n, size_t band, size_t stride, const double *s, double *edge)
 {
-    double largest = 0;
-
-    for (size_t i = 0; i + band < n; i++) {
-        double value = s[band * stride + i];
-
-        largest = fmax(largest, value * value / (s[i] * s[i + band]));
+    for (size_t i = 0; i < n; i++) {
+        edge[i] = i + band < n ? fabs(s[band * stride + i]) / sqrt(s[i] * s[i + band]) : 0;
     }
-    return sqrt(largest);
 }
 
 static int take_root(const struct linalg_root *root, size_t system, const struct root_arrays *arrays)
@@ -146,7 +141,7 @@ static int take_root(const struct linalg_root *root, size_t system, const struct
     load(root, system, arrays);
     if (!complete_band(n, root->band, stride, arrays->c, arrays->g, arrays->v, arrays->s)) return 1;
     smallest = safety / largest_row_sum(n, root->band, stride, arrays->c);
-    root->edge[system] = edge_of_band(n, root->band, stride, arrays->s);
+    edge_of_band(n, root->band, stride, arrays->s, root->edge + system * n);
     root->spread[system] = largest_row_sum(n, root->band, stride, arrays->s) / smallest;
     poles = poles_for(root->spread[system]);
     if (!poles) return 2;

@@ -106,8 +106,8 @@ struct linalg_root {
     const double *vector;  /* [batch][nvec][n] */
     double *product;       /* [batch][nvec][n]: Q v */
     double *root;          /* [batch][half + 1][n]: [d][j] = Q[j + d, j] */
-    double *edge; /* [batch]: largest |S[j + band, j]| / sqrt(S[j, j] S[j + band, j + band]): how sharply S is
-                     cut */
+    double *edge; /* [batch][n]: |S[j + band, j]| / sqrt(S[j, j] S[j + band, j + band]): how sharply S is cut;
+                     0 for the last rows */
     double *spread; /* [batch]: bound of the ratio of S's largest and smallest eigenvalue */
 };
 

@@ -188,7 +188,7 @@ static double row_sum(size_t n, const double *s, size_t row)
 static void measure(const struct linalg_root *root, size_t system, const double *c, const double *s)
 {
     size_t n = root->n, band = root->band;
-    double edge = 0, largest = 0, largest_inverse = 0;
+    double *edge = root->edge + system * n, largest = 0, largest_inverse = 0;
 
     for (size_t i = 0; i < n; i++) {
         double sum = 0;
@@ -199,10 +199,9 @@ static void measure(const struct linalg_root *root, size_t system, const double 
         }
         largest = fmax(largest, row_sum(n, s, i));
         largest_inverse = fmax(largest_inverse, sum);
-        if (i + band >= n) continue;
-        edge = fmax(edge, fabs(s[i + band + n * i]) / sqrt(s[i + n * i] * s[i + band + n * (i + band)]));
+        edge[i] =
+            i + band < n ? fabs(s[i + band + n * i]) / sqrt(s[i + n * i] * s[i + band + n * (i + band)]) : 0;
     }
-    root->edge[system] = edge;
     root->spread[system] = 2 * largest * largest_inverse;
 }
 

@@ -1,22 +1,13 @@
 #include "omp/banded.h"
 
-#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "omp/resolve.h"
 
 enum { TILE = LINALG_TILE, VECTORS = 2, BAND_MAX = 31, WIDER = 12 };
-
-/* Promised error of flux, in sigma, from cutting S_s at the edge of its band. Measured on the reference and
- * on simulated frames: the error is at most 2 times the relative size of S_s at the edge times the largest
- * S/N; S_s falls by a third from one diagonal to the next there. */
-static const double error_limit = 5e-7, error_factor = 3;
-
-/* Beyond this spread of S_s' eigenvalues rounding alone, 2.2e-16 times the spread, is no longer small. A bin
- * without light beside bright ones gives 2e9. */
-static const double spread_limit = 1e10;
 
 /* Sizes of a patch's systems. */
 struct shape {
@@ -28,17 +19,18 @@ struct shape {
 };
 
 struct workspace {
-    double *matrix;        /* tiles of M, then of L */
-    double *inverse;       /* tiles of C */
-    double *x;             /* [8 ntile] */
-    double *diagonal;      /* [n] of M */
-    double *c;             /* [core][band + 1][nwave]: diagonals of C_ss */
-    double *vector;        /* [core][VECTORS][nwave]: 1 and x_s */
-    double *product;       /* [core][VECTORS][nwave]: Q 1 and Q x_s */
-    double *root;          /* [core][half + 1][nwave]: diagonals of Q */
-    double *edge, *spread; /* [core] */
-    int *info;             /* [core] */
-    size_t *todo;          /* [core] core spectra that are not yet resolved */
+    double *matrix;   /* tiles of M, then of L */
+    double *inverse;  /* tiles of C */
+    double *x;        /* [8 ntile] */
+    double *diagonal; /* [n] of M */
+    double *c;        /* [core][band + 1][nwave]: diagonals of C_ss */
+    double *vector;   /* [core][VECTORS][nwave]: 1 and x_s */
+    double *product;  /* [core][VECTORS][nwave]: Q 1 and Q x_s */
+    double *root;     /* [core][half + 1][nwave]: diagonals of Q */
+    double *edge;     /* [core][nwave] */
+    double *spread;   /* [core] */
+    int *info;        /* [core] */
+    size_t *todo;     /* [core] core spectra that are not yet resolved */
     void *linalg;
     size_t linalg_bytes;
 };
@@ -89,7 +81,7 @@ static size_t layout(const struct linalg *linalg, const struct shape *shape, cha
                              core * VECTORS * nwave,
                              core * VECTORS * nwave,
                              core * (shape->half + 1) * nwave,
-                             core,
+                             core * nwave,
                              core};
     struct linalg_root root = root_of(shape, work);
     size_t inverse_bytes = linalg_band_inverse_bytes(linalg, shape->n, shape->tband, shape->zband, 1);
@@ -201,46 +193,9 @@ static void gather(const struct patch *patch, const struct shape *shape, const s
     }
 }
 
-/* flux, ivar and R of one spectrum; false when a row sum is 0 or a value is not a number. */
-static bool resolve_spectrum(const struct patch *patch, const struct shape *shape, size_t ndiag,
-                             const double *product, const double *root, double *flux, double *ivar,
-                             double *resolution)
-{
-    size_t nwave = shape->nwave;
-
-    for (size_t j = 0; j < patch->core_nwave; j++) {
-        size_t row = patch->core_wave + j;
-        double sum = product[row];
-
-        if (sum == 0 || !isfinite(product[nwave + row] / sum) || !isfinite(sum * sum)) return false;
-        flux[j] = product[nwave + row] / sum;
-        ivar[j] = sum * sum;
-    }
-    for (size_t k = 0; k < ndiag; k++) {
-        for (size_t j = 0; j < patch->core_nwave; j++) {
-            size_t column = patch->core_wave + j, row = column + k - shape->half;
-            size_t d = k < shape->half ? shape->half - k : k - shape->half;
-            bool inside = column + k >= shape->half && row < nwave;
-
-            resolution[k * patch->core_nwave + j] =
-                inside ? root[d * nwave + (row < column ? row : column)] / product[row] : 0;
-        }
-    }
-    return true;
-}
-
-static double largest_snr(size_t n, const double *flux, const double *ivar)
-{
-    double largest = 1;
-
-    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(flux[i]) * sqrt(ivar[i]));
-    return largest;
-}
-
 /* Resolves the spectra listed in todo; those that turn out imprecise stay there. Returns how many. */
 static size_t resolve(const struct linalg *linalg, const struct patch *patch, const struct shape *shape,
-                      const struct workspace *work, size_t ndiag, struct solution *solution, size_t *todo,
-                      size_t ntodo)
+                      const struct workspace *work, struct solution *solution, size_t *todo, size_t ntodo)
 {
     struct linalg_root root = root_of(shape, work);
     size_t nwave = shape->nwave, bins = patch->core_nwave, left = 0;
@@ -255,13 +210,20 @@ static size_t resolve(const struct linalg *linalg, const struct patch *patch, co
     for (size_t k = 0; k < ntodo; k++) {
         size_t s = todo[k];
         double *flux = solution->flux + s * bins, *ivar = solution->ivar + s * bins;
-        bool good = work->info[k] == 0 && work->spread[k] <= spread_limit &&
-                    resolve_spectrum(patch, shape, ndiag, work->product + k * VECTORS * nwave,
-                                     work->root + k * (shape->half + 1) * nwave, flux, ivar,
-                                     solution->resolution + s * ndiag * bins) &&
-                    error_factor * work->edge[k] * largest_snr(bins, flux, ivar) <= error_limit;
+        struct spectrum_root spectrum = {.nwave = nwave,
+                                         .half = shape->half,
+                                         .row_sum = work->product + k * VECTORS * nwave,
+                                         .product = work->product + (k * VECTORS + 1) * nwave,
+                                         .root = work->root + k * (shape->half + 1) * nwave,
+                                         .edge = work->edge + k * nwave,
+                                         .spread = work->spread[k]};
 
-        if (!good) todo[left++] = s;
+        if (work->info[k] != 0 ||
+            !resolve_spectrum(&spectrum, patch->core_wave, bins, flux, ivar,
+                              solution->resolution + s * (2 * shape->half + 1) * bins) ||
+            !resolve_is_precise(&spectrum, 0, nwave, bins, flux, ivar)) {
+            todo[left++] = s;
+        }
     }
     return left;
 }
@@ -285,9 +247,9 @@ enum solved banded_solve(const struct linalg *linalg, const struct patch *patch,
         }
     }
     for (size_t s = 0; s < left; s++) work.todo[s] = s;
-    left = resolve(linalg, patch, &shape, &work, ndiag, solution, work.todo, left);
+    left = resolve(linalg, patch, &shape, &work, solution, work.todo, left);
     if (left > 0 && wide.band > shape.band) {
-        left = resolve(linalg, patch, &wide, &work, ndiag, solution, work.todo, left);
+        left = resolve(linalg, patch, &wide, &work, solution, work.todo, left);
     }
     return left == 0 ? SOLVED : IMPRECISE;
 }

@@ -47,10 +47,10 @@ struct frame {
     double *flux;               /* [spec][wave] electron/Angstrom */
     double *ivar;               /* [spec][wave] */
     uint32_t *mask;             /* [spec][wave] enum specmask */
-    float *resolution;        /* [spec][ndiag][wave]: [s][k][j] = R_s[j - h + k, j], h = ndiag/2; rows
-                                 beyond the grid hold what the padded patch had, and are not used */
-    double *pixmask_fraction; /* [spec][wave] fraction of the spot on unusable pixels */
-    double *chi2pix;          /* [spec][wave] mean chi² of the pixels under the spot */
+    float *resolution;          /* [spec][ndiag][wave]: [s][k][j] = R_s[j - h + k, j], h = ndiag/2; rows
+                                   beyond the grid hold what the padded patch had, and are not used */
+    double *pixmask_fraction;   /* [spec][wave] fraction of the spot on unusable pixels */
+    double *chi2pix;            /* [spec][wave] mean chi² of the pixels under the spot */
     size_t model_nx, model_ny;
     double *model; /* [row][column] electrons, or NULL when not asked for */
 };
