@@ -214,7 +214,9 @@ static inline void band_inverse(size_t ntile, size_t tband, size_t zband, tile *
         memset(sum, 0, sizeof sum);
         tile_add_product(sum, corner, corner);
         for (size_t d = 1; d <= below; d++) tile_add_product(sum, out[d], scratch[d - 1]);
-        memcpy(out[0], sum, sizeof sum); /* symmetric, but for rounding */
+        for (int i = 0; i < TILE; i++) { /* rounding that is not symmetric would grow from column to column */
+            for (int k = 0; k < TILE; k++) out[0][i][k] = 0.5 * (sum[i][k] + sum[k][i]);
+        }
     }
 }
 

@@ -9,6 +9,8 @@
 
 enum { TILE = LINALG_TILE, VECTORS = 2, BAND_MAX = 31, WIDER = 12 };
 
+static const double flux_error = 5e-7; /* sigma, that cutting S_s may cost */
+
 /* Sizes of a patch's systems. */
 struct shape {
     size_t nspec, nwave, core_nspec;
@@ -221,7 +223,7 @@ static size_t resolve(const struct linalg *linalg, const struct patch *patch, co
         if (work->info[k] != 0 ||
             !resolve_spectrum(&spectrum, patch->core_wave, bins, flux, ivar,
                               solution->resolution + s * (2 * shape->half + 1) * bins) ||
-            !resolve_is_precise(&spectrum, 0, nwave, bins, flux, ivar)) {
+            !resolve_is_precise(&spectrum, patch->core_wave, bins, nwave, flux_error)) {
             todo[left++] = s;
         }
     }

@@ -26,18 +26,19 @@ bool resolve_spectrum(const struct spectrum_root *root, size_t first, size_t n, 
     return true;
 }
 
-bool resolve_is_precise(const struct spectrum_root *root, size_t edge_first, size_t edge_last, size_t n,
-                        const double *flux, const double *ivar)
+bool resolve_is_precise(const struct spectrum_root *root, size_t first, size_t n, size_t margin, double limit)
 {
     /* Measured on the reference and on simulated frames of all cameras: the error of flux, in sigma, is at
      * most twice the relative size of S at the edge of its band times the largest S/N. */
-    static const double error_limit = 5e-7, error_factor = 3;
+    static const double error_factor = 3;
     /* Beyond this spread rounding alone, 2.2e-16 times the spread, is no longer small. A bin without light
      * beside bright ones gives 2e9. */
     static const double spread_limit = 1e10;
+    size_t edge_first = first > margin ? first - margin : 0, edge_last = first + n + margin;
     double edge = 0, snr = 1;
 
-    for (size_t i = edge_first; i < edge_last; i++) edge = fmax(edge, root->edge[i]);
-    for (size_t i = 0; i < n; i++) snr = fmax(snr, fabs(flux[i]) * sqrt(ivar[i]));
-    return root->spread <= spread_limit && error_factor * edge * snr <= error_limit;
+    for (size_t i = edge_first; i < edge_last && i < root->nwave; i++) edge = fmax(edge, root->edge[i]);
+    for (size_t i = first; i < first + n; i++)
+        snr = fmax(snr, fabs(root->product[i])); /* flux sqrt(ivar) = Q x */
+    return root->spread <= spread_limit && error_factor * edge * snr <= limit;
 }

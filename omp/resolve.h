@@ -22,9 +22,9 @@ struct spectrum_root {
 bool resolve_spectrum(const struct spectrum_root *root, size_t first, size_t n, double *flux, double *ivar,
                       double *resolution);
 
-/* Whether cutting S at the edge of its band leaves these fluxes within 5e-7 sigma, where S is cut at
- * wavelengths edge_first ... edge_last - 1. */
-bool resolve_is_precise(const struct spectrum_root *root, size_t edge_first, size_t edge_last, size_t n,
-                        const double *flux, const double *ivar);
+/* Whether cutting S at the edge of its band leaves the fluxes of wavelengths first ... first + n - 1 within
+ * `limit` sigma; margin: wavelengths on each side whose cuts count as well. */
+bool resolve_is_precise(const struct spectrum_root *root, size_t first, size_t n, size_t margin,
+                        double limit);
 
 #endif

@@ -57,6 +57,13 @@ static enum status check_usage(struct session *session, struct error *error)
         session->options.solver = SOLVER_DENSE;
     else
         return error_set(error, STATUS_USAGE, "--solver %s: expected banded or dense", arguments->solver);
+    session->options.whole_bundles = strcmp(arguments->patch, "bundle") == 0;
+    if (!session->options.whole_bundles && strcmp(arguments->patch, "step") != 0) {
+        return error_set(error, STATUS_USAGE, "--patch %s: expected step or bundle", arguments->patch);
+    }
+    if (session->options.whole_bundles && session->options.solver != SOLVER_BANDED) {
+        return error_set(error, STATUS_USAGE, "--patch bundle: needs --solver banded");
+    }
     session->options.linalg = linalg_find(arguments->backend);
     if (!session->options.linalg) {
         return error_set(error, STATUS_USAGE, "--backend %s: expected lapack or ref", arguments->backend);
@@ -159,6 +166,7 @@ static void set_options(struct session *session)
     options->plan.wavepad =
         (size_t)(arguments->wavepad + (int)(arguments->wavepad * arguments->wavepad_frac));
     options->plan.pixpad_frac = arguments->pixpad_frac;
+    options->plan.whole_bundles = options->whole_bundles;
     options->regularize = arguments->regularize;
     options->psferr = arguments->psferr == psferr_of_psf ? session->psf.psferr : arguments->psferr;
     options->model = arguments->model != NULL;
@@ -176,10 +184,11 @@ static void describe_options(const struct session *session, char *text, size_t s
     snprintf(
         text, size,
         "wavelength=%.10g,%.10g,%.10g specmin=%zu nspec=%zu bundlesize=%zu nsubbundles=%zu nwavestep=%zu "
-        "wavepad=%zu pixpad-frac=%g regularize=%g psferr=%g maskbits=%d solver=%s",
+        "wavepad=%zu pixpad-frac=%g regularize=%g psferr=%g maskbits=%d patch=%s solver=%s",
         plan->wave_min, plan->wave_max, plan->wave_step, plan->specmin, plan->nspec, plan->bundlesize,
         plan->nsubbundles, plan->nwavestep, plan->wavepad, plan->pixpad_frac, session->options.regularize,
-        session->options.psferr, session->arguments->maskbits, session->arguments->solver);
+        session->options.psferr, session->arguments->maskbits, session->arguments->patch,
+        session->arguments->solver);
 }
 
 static void make_keywords(const struct session *session, long fibermin, struct keywords *keywords)

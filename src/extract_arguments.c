@@ -26,6 +26,7 @@ void arguments_free(struct arguments *arguments)
     free(arguments->loglevel);
     free(arguments->timing);
     free(arguments->progress);
+    free(arguments->patch);
     free(arguments->solver);
     free(arguments->backend);
 }
@@ -111,6 +112,11 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
          "fractional error of the PSF, for chi2pix only; without it: the PSF's PSFERR, else 0.01", "X"},
         {"maskbits", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->maskbits, 0,
          "bits of MASK that make a pixel unusable: -1 all (as spex), 767 as desi_extract_spectra", "N"},
+        {"patch", 0, POPT_ARG_STRING, &arguments->patch, 0,
+         "step: solve patches of --nwavestep wavelengths (the default, as gpu_specter); bundle: solve a "
+         "bundle as one "
+         "system, without seams",
+         "KIND"},
         {"solver", 0, POPT_ARG_STRING, &arguments->solver, 0,
          "banded (the default), or dense, the second opinion", "NAME"},
         {"backend", 0, POPT_ARG_STRING, &arguments->backend, 0,
@@ -129,6 +135,7 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
     *arguments = default_arguments;
     status =
         options_parse("extract", "-i IMAGE -p PSF -o FRAME [OPTIONS]", argc, argv, table, 0, 0, NULL, error);
+    if (status == STATUS_OK) status = fill_in(&arguments->patch, "step", error);
     if (status == STATUS_OK) status = fill_in(&arguments->solver, "banded", error);
     if (status == STATUS_OK) status = fill_in(&arguments->backend, "lapack", error);
     if (status == STATUS_OK) status = fill_in(&arguments->progress, "auto", error);

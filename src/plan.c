@@ -210,14 +210,15 @@ static void add_bundle(struct plan *plan, const struct plan_options *options, co
                        size_t number, struct corners *corners)
 {
     struct planned_bundle *bundle = &plan->bundle[plan->nbundle];
-    size_t first = psf->nspec, last = 0;
+    size_t first = psf->nspec, last = 0,
+           bundle_end = min_size((number + 1) * options->bundlesize, psf->nspec);
 
     for (size_t i = 0; i < options->nsubbundles; i++) {
         struct subbundle sub = subbundle_of(options, psf, number, i);
 
         if (!is_wanted(options, &sub)) continue;
-        first = min_size(first, sub.min);
-        last = max_size(last, sub.max);
+        first = min_size(first, options->whole_bundles ? number * options->bundlesize : sub.min);
+        last = max_size(last, options->whole_bundles ? bundle_end : sub.max);
     }
     if (first >= last) return;
     plan->nbundle++;

@@ -19,6 +19,7 @@ struct plan_options {
     size_t nsubbundles;                   /* patches across a bundle */
     size_t nwavestep;                     /* wavelengths of a patch's core */
     size_t wavepad;                       /* wavelengths of padding on each side */
+    bool whole_bundles; /* all spectra of a bundle are needed, as it is solved as one system */
     double pixpad_frac; /* how many of the extra rows that the padding touches are used, as a fraction */
 };
 

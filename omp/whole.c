@@ -1,0 +1,404 @@
+#include "omp/whole.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "omp/solver.h"
+
+enum { TILE = LINALG_TILE, CORE = 5, PADDING = 1, VECTORS = 2, WIDER = 12, BAND_MAX = 31, ROUNDS = 40 };
+
+/* Rounds end when no flux changes by more than this, in units of what a lone bin's error would be. */
+static const double converged = 1e-8;
+
+/* Neighbouring spectra that are factored together. The core's solution counts. */
+struct whole_group {
+    size_t first, nspec;          /* with padding */
+    size_t core_first, core_last; /* the last one excluded */
+    size_t tband;
+    double *l; /* tiles of M, then of its factor */
+    double *x; /* [8 ntile] */
+};
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t narrow_band(const struct whole *whole)
+{
+    return min_size(max_size(whole->band + 1, whole->half), BAND_MAX);
+}
+
+static size_t wide_band(const struct whole *whole)
+{
+    return min_size(narrow_band(whole) + WIDER, BAND_MAX);
+}
+
+static size_t tiles_below(size_t band, size_t nspec, size_t further)
+{
+    return (band * nspec + further + TILE - 1) / TILE;
+}
+
+static struct linalg_root root_of(const struct whole *whole, size_t spec, size_t band)
+{
+    size_t nwave = whole->nwave;
+
+    return (struct linalg_root){.n = nwave,
+                                .band = band,
+                                .nvec = VECTORS,
+                                .half = whole->half,
+                                .inverse = whole->c + spec * (wide_band(whole) + 1) * nwave,
+                                .vector = whole->vector + spec * VECTORS * nwave,
+                                .product = whole->product + spec * VECTORS * nwave,
+                                .root = whole->root + spec * (whole->half + 1) * nwave,
+                                .edge = whole->edge + spec * nwave,
+                                .spread = whole->spread + spec};
+}
+
+/* Bytes of scratch for any operation of one thread; SIZE_MAX: impossible. */
+static size_t scratch_bytes(const struct whole *whole, size_t nspec, size_t zband)
+{
+    struct linalg_root root = root_of(whole, 0, wide_band(whole));
+    size_t n = nspec * whole->nwave, tband = tiles_below(whole->band, nspec, nspec - 1);
+
+    return max_size(linalg_band_inverse_bytes(whole->linalg, n, tband, zband, 1),
+                    linalg_band_root_bytes(whole->linalg, &root, 1));
+}
+
+static bool alloc_groups(struct whole *whole, size_t nspec)
+{
+    size_t largest = min_size(nspec, CORE + 2 * PADDING), n = largest * whole->nwave;
+
+    whole->ngroup = (nspec + CORE - 1) / CORE;
+    whole->group = memory_zeroed(whole->ngroup, sizeof *whole->group);
+    for (size_t g = 0; whole->group && g < whole->ngroup; g++) {
+        struct whole_group *group = &whole->group[g];
+
+        group->l =
+            memory_raw(linalg_band_size(n, tiles_below(whole->band, largest, largest - 1)), sizeof(double));
+        group->x = memory_raw(TILE * linalg_band_ntile(n), sizeof(double));
+        if (!group->l || !group->x) return false;
+    }
+    return whole->group != NULL;
+}
+
+enum status whole_alloc(struct whole *whole, const struct linalg *linalg, size_t nspec, size_t nwave,
+                        size_t band, size_t half, struct error *error)
+{
+    size_t largest = min_size(nspec, CORE + 2 * PADDING), zband;
+
+    *whole = (struct whole){.linalg = linalg, .nwave = nwave, .band = band, .half = half};
+    whole->nthread = (size_t)omp_get_max_threads();
+    zband = max_size(tiles_below(band, largest, largest - 1), tiles_below(wide_band(whole), largest, 0));
+    whole->inverse_size = linalg_band_size(largest * nwave, zband);
+    whole->work_bytes = scratch_bytes(whole, largest, zband);
+    whole->prior = memory_raw(nspec * nwave, sizeof(double));
+    whole->x = memory_raw(nspec * nwave, sizeof(double));
+    whole->residual = memory_raw(nspec * nwave, sizeof(double));
+    whole->c = memory_raw(nspec * nwave, (wide_band(whole) + 1) * sizeof(double));
+    whole->vector = memory_raw(nspec * nwave, VECTORS * sizeof(double));
+    whole->product = memory_raw(nspec * nwave, VECTORS * sizeof(double));
+    whole->root = memory_raw(nspec * nwave, (half + 1) * sizeof(double));
+    whole->edge = memory_raw(nspec * nwave, sizeof(double));
+    whole->spread = memory_raw(nspec, sizeof(double));
+    whole->solved = memory_zeroed(nspec, sizeof(bool));
+    whole->inverse = memory_raw(whole->nthread, whole->inverse_size * sizeof(double));
+    whole->work = whole->work_bytes == SIZE_MAX ? NULL : memory_raw(whole->nthread, whole->work_bytes);
+    if (alloc_groups(whole, nspec) && whole->prior && whole->x && whole->residual && whole->c &&
+        whole->vector && whole->product && whole->root && whole->edge && whole->spread && whole->solved &&
+        whole->inverse && whole->work) {
+        return STATUS_OK;
+    }
+    whole_free(whole);
+    return memory_error(error, "systems of a whole bundle");
+}
+
+void whole_free(struct whole *whole)
+{
+    for (size_t g = 0; whole->group && g < whole->ngroup; g++) {
+        free(whole->group[g].l);
+        free(whole->group[g].x);
+    }
+    free(whole->group);
+    free(whole->prior);
+    free(whole->x);
+    free(whole->residual);
+    free(whole->c);
+    free(whole->vector);
+    free(whole->product);
+    free(whole->root);
+    free(whole->edge);
+    free(whole->spread);
+    free(whole->solved);
+    free(whole->inverse);
+    free(whole->work);
+    memset(whole, 0, sizeof *whole);
+}
+
+/* The prior of algorithm.md for the bundle as one patch; M's diagonal plus it. */
+static void make_prior(struct whole *whole, const struct overlaps *overlaps, double regularize)
+{
+    size_t n = whole->nspec * whole->nwave;
+    double largest = 0;
+
+    for (size_t i = 0; i < n; i++) largest = fmax(largest, overlaps->weight[i]);
+    for (size_t i = 0; i < n; i++) {
+        double missing = 1e-4 * largest - overlaps->weight[i];
+        double alpha = missing > 0 ? missing : regularize;
+
+        whole->prior[i] = alpha * alpha + 1e-15;
+    }
+}
+
+/* Element (row, column), row >= column, of a matrix in tiles; transposed: of an inverse, whose tiles are by
+ * rows. */
+static size_t tile_index(size_t tband, size_t row, size_t column)
+{
+    return (column / TILE * (tband + 1) + row / TILE - column / TILE) * TILE * TILE + column % TILE * TILE +
+           row % TILE;
+}
+
+static size_t inverse_index(size_t zband, size_t row, size_t column)
+{
+    return (column / TILE * (zband + 1) + row / TILE - column / TILE) * TILE * TILE + row % TILE * TILE +
+           column % TILE;
+}
+
+/* M of the group's spectra, with the prior, in wavelength-major tiles. */
+static void fill_group(const struct whole *whole, const struct overlaps *overlaps,
+                       const struct whole_group *group)
+{
+    size_t nspec = group->nspec, nwave = whole->nwave, n = nspec * nwave, width = 2 * overlaps->reach + 1;
+    size_t tband = group->tband;
+
+    memset(group->l, 0, linalg_band_size(n, tband) * sizeof(double));
+    for (size_t wave = 0; wave < nwave; wave++) {
+        for (size_t s1 = 0; s1 < nspec; s1++) {
+            size_t spot = (group->first + s1) * nwave + wave, column = wave * nspec + s1;
+            size_t first = s1 > overlaps->reach ? s1 - overlaps->reach : 0,
+                   last = min_size(s1 + overlaps->reach + 1, nspec);
+            const double *sum = overlaps->sum + spot * (overlaps->band + 1) * width + overlaps->reach - s1;
+
+            for (size_t d = 0; d <= overlaps->band && wave + d < nwave; d++) {
+                for (size_t s2 = d == 0 ? s1 : first; s2 < last; s2++) {
+                    size_t row = (wave + d) * nspec + s2;
+
+                    group->l[tile_index(tband, row, column)] = sum[d * width + s2];
+                    if (row / TILE == column / TILE)
+                        group->l[tile_index(tband, column, row)] = sum[d * width + s2];
+                }
+            }
+            group->l[tile_index(tband, column, column)] += whole->prior[spot];
+        }
+    }
+    for (size_t i = n; i < TILE * linalg_band_ntile(n); i++) group->l[tile_index(tband, i, i)] = 1;
+}
+
+static bool factor_group(const struct whole *whole, const struct overlaps *overlaps,
+                         const struct whole_group *group)
+{
+    size_t nspec = group->nspec, width = 2 * overlaps->reach + 1;
+    int info;
+
+    fill_group(whole, overlaps, group);
+    if (linalg_band_cholesky(whole->linalg, nspec * whole->nwave, group->tband, group->l, 1, &info) != 0)
+        return false;
+    for (size_t i = 0; i < nspec * whole->nwave; i++) {
+        size_t spot = (group->first + i % nspec) * whole->nwave + i / nspec;
+        double diagonal =
+            overlaps->sum[spot * (overlaps->band + 1) * width + overlaps->reach] + whole->prior[spot];
+
+        if (!is_regular_pivot(group->l[tile_index(group->tband, i, i)], diagonal)) return false;
+    }
+    return true;
+}
+
+/* residual = y - (M + prior) x */
+static void find_residual(const struct whole *whole, const struct overlaps *overlaps)
+{
+    size_t nwave = whole->nwave, reach = overlaps->reach, width = 2 * reach + 1,
+           size = (overlaps->band + 1) * width;
+
+#pragma omp parallel for collapse(2) schedule(static)
+    for (size_t s = 0; s < whole->nspec; s++) {
+        for (size_t w = 0; w < nwave; w++) {
+            const double *own = overlaps->sum + (s * nwave + w) * size;
+            double sum = overlaps->y[s * nwave + w] - whole->prior[s * nwave + w] * whole->x[s * nwave + w];
+
+            for (size_t r = 0; r < width; r++) {
+                size_t other = s + r - reach;
+
+                if (s + r < reach || other >= whole->nspec) continue;
+                for (size_t d = r < reach ? 1 : 0; d <= overlaps->band && w + d < nwave; d++) {
+                    sum -= own[d * width + r] * whole->x[other * nwave + w + d];
+                }
+                for (size_t d = r < reach ? 0 : 1; d <= overlaps->band && d <= w;
+                     d++) { /* the other's sums with this */
+                    sum -= overlaps->sum[(other * nwave + w - d) * size + d * width + 2 * reach - r] *
+                           whole->x[other * nwave + w - d];
+                }
+            }
+            whole->residual[s * nwave + w] = sum;
+        }
+    }
+}
+
+/* Adds one group's solution for the residual to its core's x; the largest change in units of a lone bin's
+ * error. */
+static double correct_group(struct whole *whole, const struct overlaps *overlaps,
+                            const struct whole_group *group)
+{
+    size_t nspec = group->nspec, nwave = whole->nwave, n = nspec * nwave;
+    size_t size = (overlaps->band + 1) * (2 * overlaps->reach + 1);
+    double largest = 0;
+    int info;
+
+    for (size_t i = 0; i < TILE * linalg_band_ntile(n); i++) {
+        group->x[i] = i < n ? whole->residual[(group->first + i % nspec) * nwave + i / nspec] : 0;
+    }
+    if (linalg_band_solve(whole->linalg, n, group->tband, group->l, group->x, 1, &info) != 0) return INFINITY;
+    for (size_t s = group->core_first; s < group->core_last; s++) {
+        for (size_t w = 0; w < nwave; w++) {
+            size_t spot = s * nwave + w;
+            double change = group->x[w * nspec + s - group->first];
+
+            whole->x[spot] += change;
+            largest = fmax(largest, fabs(change) * sqrt(overlaps->sum[spot * size + overlaps->reach]));
+        }
+    }
+    return largest;
+}
+
+static bool iterate(struct whole *whole, const struct overlaps *overlaps)
+{
+    memset(whole->x, 0, whole->nspec * whole->nwave * sizeof(double));
+    for (int round = 0; round < ROUNDS; round++) {
+        double largest = 0;
+
+        find_residual(whole, overlaps);
+#pragma omp parallel for schedule(dynamic) reduction(max : largest)
+        for (size_t g = 0; g < whole->ngroup; g++) {
+            largest = fmax(largest, correct_group(whole, overlaps, &whole->group[g]));
+        }
+        if (!isfinite(largest)) return false;
+        if (largest < converged) return true;
+    }
+    return false;
+}
+
+/* The diagonals 0 ... band of C_ss for those spectra of a group that are wanted and not yet solved. */
+static void invert_group(struct whole *whole, const struct whole_group *group, size_t band, size_t first,
+                         size_t last)
+{
+    size_t nspec = group->nspec, nwave = whole->nwave, thread = (size_t)omp_get_thread_num();
+    size_t zband = max_size(group->tband, tiles_below(band, nspec, 0)), wanted = 0;
+    double *inverse = whole->inverse + thread * whole->inverse_size;
+    int info;
+
+    for (size_t s = max_size(first, group->core_first); s < min_size(last, group->core_last); s++)
+        wanted += !whole->solved[s];
+    if (wanted == 0) return;
+    linalg_band_inverse(whole->linalg, nspec * nwave, group->tband, zband, group->l, inverse, 1,
+                        whole->work + thread * whole->work_bytes, whole->work_bytes, &info);
+    for (size_t s = max_size(first, group->core_first); s < min_size(last, group->core_last); s++) {
+        double *c = whole->c + s * (wide_band(whole) + 1) * nwave;
+
+        if (whole->solved[s]) continue;
+        for (size_t d = 0; d <= band; d++) {
+            for (size_t w = 0; w < nwave; w++) {
+                size_t row = (w + d) * nspec + s - group->first, column = w * nspec + s - group->first;
+
+                c[d * nwave + w] = info == 0 && w + d < nwave ? inverse[inverse_index(zband, row, column)]
+                                   : info                     ? NAN
+                                                              : 0;
+            }
+        }
+    }
+}
+
+static bool is_precise_everywhere(const struct spectrum_root *root)
+{
+    enum { STEP = 50, MARGIN = 20 };
+
+    for (size_t w = 0; w < root->nwave; w += STEP) {
+        if (!resolve_is_precise(root, w, min_size(STEP, root->nwave - w), MARGIN, whole_flux_error))
+            return false;
+    }
+    return true;
+}
+
+/* Roots of the spectra that are not yet solved, from `band` diagonals of C_ss. Those that are precise
+ * everywhere are done; the others are taken again with a wider band. */
+static void take_roots(struct whole *whole, size_t band, bool is_last, size_t first, size_t last)
+{
+#pragma omp parallel for schedule(dynamic)
+    for (size_t g = 0; g < whole->ngroup; g++) invert_group(whole, &whole->group[g], band, first, last);
+
+#pragma omp parallel for schedule(dynamic)
+    for (size_t s = first; s < last; s++) {
+        struct linalg_root root = root_of(whole, s, band);
+        size_t nwave = whole->nwave;
+        char *work = whole->work + (size_t)omp_get_thread_num() * whole->work_bytes;
+        struct spectrum_root spectrum;
+        int info;
+
+        if (whole->solved[s]) continue;
+        for (size_t w = 0; w < nwave; w++) {
+            whole->vector[s * VECTORS * nwave + w] = 1;
+            whole->vector[(s * VECTORS + 1) * nwave + w] = whole->x[s * nwave + w];
+        }
+        linalg_band_root(whole->linalg, &root, 1, work, whole->work_bytes, &info);
+        spectrum = whole_root(whole, s);
+        whole->solved[s] = info == 0 && (is_last || is_precise_everywhere(&spectrum));
+    }
+}
+
+bool whole_solve(struct whole *whole, const struct overlaps *overlaps, double regularize, size_t first,
+                 size_t last)
+{
+    bool regular = true;
+
+    whole->nspec = overlaps->nspec;
+    whole->ngroup = (whole->nspec + CORE - 1) / CORE;
+    memset(whole->solved, 0, whole->nspec * sizeof(bool));
+    make_prior(whole, overlaps, regularize);
+#pragma omp parallel for schedule(dynamic) reduction(&& : regular)
+    for (size_t g = 0; g < whole->ngroup; g++) {
+        struct whole_group *group = &whole->group[g];
+        size_t end;
+
+        group->core_first = g * CORE;
+        group->core_last = min_size(group->core_first + CORE, whole->nspec);
+        group->first = group->core_first > PADDING ? group->core_first - PADDING : 0;
+        end = min_size(group->core_last + PADDING, whole->nspec);
+        group->nspec = end - group->first;
+        group->tband = tiles_below(whole->band, group->nspec, group->nspec - 1);
+        regular = regular && factor_group(whole, overlaps, group);
+    }
+    if (!regular || !iterate(whole, overlaps)) return false;
+    take_roots(whole, narrow_band(whole), false, first, last);
+    take_roots(whole, wide_band(whole), true, first, last);
+    return true;
+}
+
+struct spectrum_root whole_root(const struct whole *whole, size_t spec)
+{
+    size_t nwave = whole->nwave;
+
+    return (struct spectrum_root){.nwave = nwave,
+                                  .half = whole->half,
+                                  .row_sum = whole->product + spec * VECTORS * nwave,
+                                  .product = whole->product + (spec * VECTORS + 1) * nwave,
+                                  .root = whole->root + spec * (whole->half + 1) * nwave,
+                                  .edge = whole->edge + spec * nwave,
+                                  .spread = whole->spread[spec]};
+}
