@@ -99,46 +99,47 @@ static inline int band_cholesky(size_t ntile, size_t tband, tile *a)
     return 0;
 }
 
-/* x := L⁻ᵀ L⁻¹ x, x[8 ntile] */
-static inline void band_solve(size_t ntile, size_t tband, tile *l, double *restrict x)
+/* x := L⁻ᵀ L⁻¹ x, x[8 ntile]. Eight rows at a time are copied, so that they stay in a register. */
+static inline void band_solve(size_t ntile, size_t tband, tile *l, double *x)
 {
     for (size_t c = 0; c < ntile; c++) {
         tile *column = l + c * (tband + 1);
-        double *restrict head = x + c * TILE;
+        double head[TILE], below[TILE];
 
+        memcpy(head, x + c * TILE, sizeof head);
         for (int k = 0; k < TILE; k++) {
-            double value = head[k] / column[0][k][k];
-
-            for (int i = k + 1; i < TILE; i++) head[i] -= column[0][k][i] * value;
-            head[k] = value;
+            head[k] /= column[0][k][k];
+            for (int i = k + 1; i < TILE; i++) head[i] -= column[0][k][i] * head[k];
         }
+        memcpy(x + c * TILE, head, sizeof head);
         for (size_t d = 1; d <= band_below(ntile, tband, c); d++) {
-            double *restrict below = head + d * TILE;
-
+            memcpy(below, x + (c + d) * TILE, sizeof below);
             for (int k = 0; k < TILE; k++) {
 #pragma omp simd
                 for (int i = 0; i < TILE; i++) below[i] -= column[d][k][i] * head[k];
             }
+            memcpy(x + (c + d) * TILE, below, sizeof below);
         }
     }
     for (size_t c = ntile; c-- > 0;) {
         tile *column = l + c * (tband + 1);
-        double *restrict head = x + c * TILE;
+        double head[TILE], below[TILE];
         tile sum = {{0}}; /* lane i of row k: partial sums over the rows below */
 
         for (size_t d = 1; d <= band_below(ntile, tband, c); d++) {
+            memcpy(below, x + (c + d) * TILE, sizeof below);
             for (int k = 0; k < TILE; k++) {
 #pragma omp simd
-                for (int i = 0; i < TILE; i++) sum[k][i] += column[d][k][i] * head[d * TILE + (size_t)i];
+                for (int i = 0; i < TILE; i++) sum[k][i] += column[d][k][i] * below[i];
             }
         }
+        memcpy(head, x + c * TILE, sizeof head);
         for (int k = TILE - 1; k >= 0; k--) {
-            double value = head[k];
-
-            for (int i = 0; i < TILE; i++) value -= sum[k][i];
-            for (int i = k + 1; i < TILE; i++) value -= column[0][k][i] * head[i];
-            head[k] = value / column[0][k][k];
+            for (int i = 0; i < TILE; i++) head[k] -= sum[k][i];
+            for (int i = k + 1; i < TILE; i++) head[k] -= column[0][k][i] * head[i];
+            head[k] /= column[0][k][k];
         }
+        memcpy(x + c * TILE, head, sizeof head);
     }
 }
 

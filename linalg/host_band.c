@@ -66,7 +66,7 @@ static size_t layout(const struct linalg_root *root, char *memory, struct root_a
     const size_t counts[] = {rows, rows, 1, rows, root->nvec, root->nvec, root->half + 1};
     lanes **const lane_arrays[] = {&arrays->work.l, &arrays->work.pivot, &arrays->work.inverse,
                                    &arrays->work.x};
-    const size_t lane_counts[] = {root->n * root->band, root->n, root->n, root->n};
+    const size_t lane_counts[] = {root->n * root->band, root->n, root->n, root->n * root->nvec};
 
     arrays->stride = stride;
     for (int i = 0; i < 7; i++) {

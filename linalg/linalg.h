@@ -96,7 +96,7 @@ int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, siz
 /* The square root Q = S^(1/2) of a matrix that is known by the band of its inverse C = S⁻¹. S is taken to be
  * the matrix of that bandwidth whose inverse has this band (sum of the inverses of C's windows, less those of
  * their overlaps); Q is a rational function of S (Hale, Higham & Trefethen 2008, method 3), its number of
- * poles chosen from the spread of S's eigenvalues for a relative error of 1e-12 or less. */
+ * poles chosen from the spread of S's eigenvalues for a relative error of 2e-11 or less. */
 struct linalg_root {
     size_t n;
     size_t band;           /* off-diagonals of C that are given, 1 ... 31 */

@@ -13,7 +13,7 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
  * by elliptic functions. Its error falls like exp(-2 π² N / (ln(spread) + 3)). */
 static void make_table(struct poles *poles, double spread)
 {
-    static const double pi = 3.14159265358979323846, minus_ln_error = 27.7; /* ln 1e12 */
+    static const double pi = 3.14159265358979323846, minus_ln_error = 24.6; /* ln 5e10 */
     double parameter = 1 - 1 / spread, quarter = gsl_sf_ellint_Kcomp(sqrt(parameter), GSL_PREC_DOUBLE);
     size_t needed = (size_t)ceil(minus_ln_error * (log(spread) + 3) / (2 * pi * pi));
 

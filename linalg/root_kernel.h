@@ -96,124 +96,131 @@ static inline bool complete_band(size_t n, size_t band, size_t stride, const dou
     return true;
 }
 
-/* What one group of poles needs: factors of S + shift = L D Lᵀ, and solutions. Sums run from the farthest row
- * to the nearest, which is ready last. */
+/* What one group of poles needs: factors of S + shift = L D Lᵀ, and solutions. */
 struct root_work {
     lanes *l;       /* [n][band]: l[i * band + p - 1] = L[i + p, i] */
     lanes *pivot;   /* [n]: D */
     lanes *inverse; /* [n]: 1/D */
-    lanes *x;       /* [n] */
+    lanes *x;       /* [nvec][n] */
 };
 
-static inline void factor_shifted(size_t n, size_t band, size_t stride, const double *s, const lanes shift,
-                                  const struct root_work *work)
+/* Column i of L and D. Sums run from the farthest column to the nearest, which is ready last. */
+static inline void factor_column(size_t i, size_t band, size_t stride, const double *s, const lanes shift,
+                                 const struct root_work *work)
 {
-    for (size_t i = 0; i < n; i++) {
-        lanes *pivot = work->pivot + i, *column = work->l + i * band;
+    lanes *pivot = work->pivot + i, *column = work->l + i * band;
 
-        for (int k = 0; k < LANES; k++) pivot[0][k] = s[i] + shift[k];
-        for (size_t d = 1; d <= band; d++) {
-            for (int k = 0; k < LANES; k++) column[d - 1][k] = s[d * stride + i];
-        }
-        for (size_t p = i < band ? i : band; p > 0; p--) { /* column[] is L D until it is scaled below */
-            const lanes *left = (const lanes *)work->l + (i - p) * band;
-            lanes scaled;
+    for (int k = 0; k < LANES; k++) pivot[0][k] = s[i] + shift[k];
+    for (size_t d = 1; d <= band; d++) {
+        for (int k = 0; k < LANES; k++) column[d - 1][k] = s[d * stride + i];
+    }
+    for (size_t p = i < band ? i : band; p > 0; p--) { /* column[] is L D until it is scaled below */
+        const lanes *left = (const lanes *)work->l + (i - p) * band;
+        lanes scaled;
 
 #pragma omp simd
-            for (int k = 0; k < LANES; k++) scaled[k] = left[p - 1][k] * work->pivot[i - p][k];
-            lanes_subtract(pivot[0], scaled, left[p - 1]);
-            for (size_t d = 1; p + d <= band; d++) lanes_subtract(column[d - 1], scaled, left[p + d - 1]);
-        }
+        for (int k = 0; k < LANES; k++) scaled[k] = left[p - 1][k] * work->pivot[i - p][k];
+        lanes_subtract(pivot[0], scaled, left[p - 1]);
+        for (size_t d = 1; p + d <= band; d++) lanes_subtract(column[d - 1], scaled, left[p + d - 1]);
+    }
 #pragma omp simd
-        for (int k = 0; k < LANES; k++) work->inverse[i][k] = 1 / pivot[0][k];
-        for (size_t d = 0; d < band; d++) {
+    for (int k = 0; k < LANES; k++) work->inverse[i][k] = 1 / pivot[0][k];
+    for (size_t d = 0; d < band; d++) {
 #pragma omp simd
-            for (int k = 0; k < LANES; k++) column[d][k] *= work->inverse[i][k];
-        }
+        for (int k = 0; k < LANES; k++) column[d][k] *= work->inverse[i][k];
     }
 }
 
-/* x = (S + shift)⁻¹ v */
-static inline void solve_shifted(size_t n, size_t band, const double *v, const struct root_work *work)
+/* x_i of L x = v, then of Lᵀ x = D⁻¹ x */
+static inline void solve_down(size_t i, size_t band, double v, const struct root_work *work, lanes *x)
 {
-    for (size_t i = 0; i < n; i++) {
-        lanes sum;
+    lanes sum;
 
-        for (int k = 0; k < LANES; k++) sum[k] = v[i];
-        for (size_t p = i < band ? i : band; p > 0; p--) {
-            lanes_subtract(sum, work->l[(i - p) * band + p - 1], work->x[i - p]);
-        }
-        memcpy(work->x[i], sum, sizeof sum);
+    for (int k = 0; k < LANES; k++) sum[k] = v;
+    for (size_t p = i < band ? i : band; p > 0; p--) {
+        lanes_subtract(sum, work->l[(i - p) * band + p - 1], x[i - p]);
     }
-    for (size_t i = n; i-- > 0;) {
-        lanes sum;
-
-#pragma omp simd
-        for (int k = 0; k < LANES; k++) sum[k] = work->x[i][k] * work->inverse[i][k];
-        for (size_t p = i + band < n ? band : n - 1 - i; p > 0; p--) {
-            lanes_subtract(sum, work->l[i * band + p - 1], work->x[i + p]);
-        }
-        memcpy(work->x[i], sum, sizeof sum);
-    }
+    memcpy(x[i], sum, sizeof sum);
 }
 
-/* root[d][i] += Σ weight (δ - shift Z[i + d, i]), d = 0 ... half, with Z = (S + shift)⁻¹ by Takahashi's
- * recurrence, which needs the last `band` columns of Z only. */
-static inline void add_inverse(size_t n, size_t band, size_t half, size_t stride, const lanes shift,
-                               const lanes weight, const struct root_work *work, double *root)
+static inline void solve_up(size_t i, size_t n, size_t band, const struct root_work *work, lanes *x)
 {
-    lanes window[ROOT_RING * (ROOT_BAND + 1)]; /* [column mod ring][distance 0 ... band] */
+    lanes sum;
+
+#pragma omp simd
+    for (int k = 0; k < LANES; k++) sum[k] = x[i][k] * work->inverse[i][k];
+    for (size_t p = i + band < n ? band : n - 1 - i; p > 0; p--) {
+        lanes_subtract(sum, work->l[i * band + p - 1], x[i + p]);
+    }
+    memcpy(x[i], sum, sizeof sum);
+}
+
+/* Column i of Z = (S + shift)⁻¹ by Takahashi's recurrence, which needs the band columns after it only:
+ * window[column mod ring][distance 0 ... band]. */
+static inline void inverse_column(size_t i, size_t n, size_t band, const struct root_work *work,
+                                  lanes *window)
+{
+    lanes *column = window + i % ROOT_RING * (band + 1);
     lanes l[ROOT_BAND];
 
-    memset(window, 0, sizeof window);
-    for (size_t i = n; i-- > 0;) {
-        lanes *column = window + i % ROOT_RING * (band + 1);
-
-        for (size_t p = 1; p <= band; p++) { /* nothing below the last row */
-            if (i + p < n)
-                memcpy(l[p - 1], work->l[i * band + p - 1], sizeof(lanes));
-            else
-                memset(l[p - 1], 0, sizeof(lanes));
-        }
-        for (size_t d = 1; d <= band; d++) {
-            lanes sum = {0};
-
-            for (size_t p = band; p > d; p--) {
-                lanes_subtract(sum, window[(i + d) % ROOT_RING * (band + 1) + p - d], l[p - 1]);
-            }
-            for (size_t p = d; p > 0; p--) {
-                lanes_subtract(sum, window[(i + p) % ROOT_RING * (band + 1) + d - p], l[p - 1]);
-            }
-            memcpy(column[d], sum, sizeof sum);
-        }
-        memcpy(column[0], work->inverse[i], sizeof(lanes));
-        for (size_t p = 1; p <= band; p++) lanes_subtract(column[0], column[p], l[p - 1]);
-        for (size_t d = 0; d <= half; d++) {
-            double sum = 0;
-
-            for (int k = 0; k < LANES; k++) sum += weight[k] * ((d == 0 ? 1 : 0) - shift[k] * column[d][k]);
-            root[d * stride + i] += sum;
-        }
+    for (size_t p = 1; p <= band; p++) { /* nothing below the last row */
+        if (i + p < n)
+            memcpy(l[p - 1], work->l[i * band + p - 1], sizeof(lanes));
+        else
+            memset(l[p - 1], 0, sizeof(lanes));
     }
+    for (size_t d = 1; d <= band; d++) {
+        lanes sum = {0};
+
+        for (size_t p = band; p > d; p--) {
+            lanes_subtract(sum, window[(i + d) % ROOT_RING * (band + 1) + p - d], l[p - 1]);
+        }
+        for (size_t p = d; p > 0; p--) {
+            lanes_subtract(sum, window[(i + p) % ROOT_RING * (band + 1) + d - p], l[p - 1]);
+        }
+        memcpy(column[d], sum, sizeof sum);
+    }
+    memcpy(column[0], work->inverse[i], sizeof(lanes));
+    for (size_t p = 1; p <= band; p++) lanes_subtract(column[0], column[p], l[p - 1]);
+}
+
+/* Σ weight (unit - shift x) over the lanes */
+static inline double sum_poles(const lanes weight, const lanes shift, double unit, const double *x)
+{
+    lanes term;
+    double sum = 0;
+
+#pragma omp simd
+    for (int k = 0; k < LANES; k++) term[k] = weight[k] * (unit - shift[k] * x[k]);
+    for (int k = 0; k < LANES; k++) sum += term[k];
+    return sum;
 }
 
 /* Adds the terms of LANES poles to Q = Σ weight S (S + shift)⁻¹ = Σ weight (1 - shift (S + shift)⁻¹):
- * product[nvec][stride] += Q v for v[nvec][stride], and Q's diagonals root[half + 1][stride]. */
+ * product[nvec][stride] += Q v for v[nvec][stride], and Q's diagonals root[half + 1][stride]. One sweep down
+ * the matrix and one up: of long matrices the factor then passes through the cache twice. */
 static inline void add_poles(size_t n, size_t band, size_t half, size_t stride, const double *s,
                              const lanes shift, const lanes weight, size_t nvec, const double *v,
                              const struct root_work *work, double *product, double *root)
 {
-    factor_shifted(n, band, stride, s, shift, work);
-    for (size_t r = 0; r < nvec; r++) {
-        solve_shifted(n, band, v + r * stride, work);
-        for (size_t i = 0; i < n; i++) {
-            double sum = 0;
+    lanes window[ROOT_RING * (ROOT_BAND + 1)];
 
-            for (int k = 0; k < LANES; k++) sum += weight[k] * (v[r * stride + i] - shift[k] * work->x[i][k]);
-            product[r * stride + i] += sum;
+    memset(window, 0, ROOT_RING * (band + 1) * sizeof(lanes));
+    for (size_t i = 0; i < n; i++) {
+        factor_column(i, band, stride, s, shift, work);
+        for (size_t r = 0; r < nvec; r++) solve_down(i, band, v[r * stride + i], work, work->x + r * n);
+    }
+    for (size_t i = n; i-- > 0;) {
+        for (size_t r = 0; r < nvec; r++) {
+            solve_up(i, n, band, work, work->x + r * n);
+            product[r * stride + i] += sum_poles(weight, shift, v[r * stride + i], work->x[r * n + i]);
+        }
+        inverse_column(i, n, band, work, window);
+        for (size_t d = 0; d <= half; d++) {
+            root[d * stride + i] +=
+                sum_poles(weight, shift, d == 0 ? 1 : 0, window[i % ROOT_RING * (band + 1) + d]);
         }
     }
-    add_inverse(n, band, half, stride, shift, weight, work, root);
 }
 
 #endif

@@ -50,12 +50,13 @@ static void scatter(struct normal *normal, const struct overlaps *overlaps, cons
     double *block = normal->block + wave * (normal->band + 1) * nspec * nspec + spec1;
 
     for (size_t d = 0; d <= normal->band && wave + d < normal->nwave; d++) {
-        const double *from = sum + d * (2 * reach + 1) + reach - spec1;
+        const double *from = sum + d;
 
         for (size_t spec2 = d == 0 ? spec1 : first; spec2 <= last; spec2++) {
-            block[(d * nspec + spec2) * nspec] = from[spec2];
+            block[(d * nspec + spec2) * nspec] = from[(spec2 + reach - spec1) * (overlaps->band + 1)];
             if (d == 0)
-                normal->block[(wave * (normal->band + 1) * nspec + spec1) * nspec + spec2] = from[spec2];
+                normal->block[(wave * (normal->band + 1) * nspec + spec1) * nspec + spec2] =
+                    from[(spec2 + reach - spec1) * (overlaps->band + 1)];
         }
     }
 }

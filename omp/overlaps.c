@@ -138,12 +138,12 @@ static double overlap(const struct spots *spots, size_t spot, const double *scra
 static void sum_with_spectrum(const struct overlaps *overlaps, const struct spots *spots, size_t spec,
                               size_t wave, size_t r, const double *scratch, double *sum)
 {
-    size_t width = 2 * overlaps->reach + 1, other = spec + r - overlaps->reach;
+    size_t other = spec + r - overlaps->reach;
     size_t first = r < overlaps->reach ? 1 : 0; /* at distance 0 the lower triangle only */
 
     if (spec + r < overlaps->reach || other >= spots->nspec) return;
     for (size_t d = first; d <= overlaps->band && wave + d < spots->nwave; d++) {
-        sum[d * width + r] =
+        sum[r * (overlaps->band + 1) + d] =
             overlap(spots, spec * spots->nwave + wave, scratch, other * spots->nwave + wave + d);
     }
 }

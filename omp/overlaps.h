@@ -43,4 +43,18 @@ struct spot_sums overlaps_of_spot(const struct overlaps *overlaps, const struct 
                                   const struct pixels *pixels, size_t spec, size_t wave, int row_min,
                                   int row_max, double *scratch, double *sum);
 
+/* The sums of a spot with those of spectrum spec + r - reach: [distance]. */
+static inline const double *overlaps_with(const struct overlaps *overlaps, size_t spec, size_t wave, size_t r)
+{
+    size_t width = 2 * overlaps->reach + 1;
+
+    return overlaps->sum + ((spec * overlaps->nwave + wave) * width + r) * (overlaps->band + 1);
+}
+
+/* Diagonal element of M: Σ w A². */
+static inline double overlaps_diagonal(const struct overlaps *overlaps, size_t spec, size_t wave)
+{
+    return overlaps_with(overlaps, spec, wave, overlaps->reach)[0];
+}
+
 #endif

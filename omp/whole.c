@@ -11,7 +11,8 @@
 
 enum { TILE = LINALG_TILE, CORE = 5, PADDING = 1, VECTORS = 2, WIDER = 12, BAND_MAX = 31, ROUNDS = 40 };
 
-/* Rounds end when no flux changes by more than this, in units of what a lone bin's error would be. */
+/* Rounds end when the next one, which shrinks as the last one did, would change no flux by more than this, in
+ * units of what a lone bin's error would be. */
 static const double converged = 1e-8;
 
 /* Neighbouring spectra that are factored together. The core's solution counts. */
@@ -177,27 +178,25 @@ static size_t inverse_index(size_t zband, size_t row, size_t column)
 static void fill_group(const struct whole *whole, const struct overlaps *overlaps,
                        const struct whole_group *group)
 {
-    size_t nspec = group->nspec, nwave = whole->nwave, n = nspec * nwave, width = 2 * overlaps->reach + 1;
+    size_t nspec = group->nspec, nwave = whole->nwave, n = nspec * nwave, reach = overlaps->reach;
     size_t tband = group->tband;
 
     memset(group->l, 0, linalg_band_size(n, tband) * sizeof(double));
     for (size_t wave = 0; wave < nwave; wave++) {
         for (size_t s1 = 0; s1 < nspec; s1++) {
-            size_t spot = (group->first + s1) * nwave + wave, column = wave * nspec + s1;
-            size_t first = s1 > overlaps->reach ? s1 - overlaps->reach : 0,
-                   last = min_size(s1 + overlaps->reach + 1, nspec);
-            const double *sum = overlaps->sum + spot * (overlaps->band + 1) * width + overlaps->reach - s1;
+            size_t column = wave * nspec + s1;
 
-            for (size_t d = 0; d <= overlaps->band && wave + d < nwave; d++) {
-                for (size_t s2 = d == 0 ? s1 : first; s2 < last; s2++) {
+            for (size_t s2 = s1 > reach ? s1 - reach : 0; s2 < nspec && s2 <= s1 + reach; s2++) {
+                const double *sum = overlaps_with(overlaps, group->first + s1, wave, s2 + reach - s1);
+
+                for (size_t d = s2 < s1 ? 1 : 0; d <= overlaps->band && wave + d < nwave; d++) {
                     size_t row = (wave + d) * nspec + s2;
 
-                    group->l[tile_index(tband, row, column)] = sum[d * width + s2];
-                    if (row / TILE == column / TILE)
-                        group->l[tile_index(tband, column, row)] = sum[d * width + s2];
+                    group->l[tile_index(tband, row, column)] = sum[d];
+                    if (row / TILE == column / TILE) group->l[tile_index(tband, column, row)] = sum[d];
                 }
             }
-            group->l[tile_index(tband, column, column)] += whole->prior[spot];
+            group->l[tile_index(tband, column, column)] += whole->prior[(group->first + s1) * nwave + wave];
         }
     }
     for (size_t i = n; i < TILE * linalg_band_ntile(n); i++) group->l[tile_index(tband, i, i)] = 1;
@@ -206,48 +205,56 @@ static void fill_group(const struct whole *whole, const struct overlaps *overlap
 static bool factor_group(const struct whole *whole, const struct overlaps *overlaps,
                          const struct whole_group *group)
 {
-    size_t nspec = group->nspec, width = 2 * overlaps->reach + 1;
+    size_t nspec = group->nspec;
     int info;
 
     fill_group(whole, overlaps, group);
     if (linalg_band_cholesky(whole->linalg, nspec * whole->nwave, group->tband, group->l, 1, &info) != 0)
         return false;
     for (size_t i = 0; i < nspec * whole->nwave; i++) {
-        size_t spot = (group->first + i % nspec) * whole->nwave + i / nspec;
-        double diagonal =
-            overlaps->sum[spot * (overlaps->band + 1) * width + overlaps->reach] + whole->prior[spot];
+        size_t spec = group->first + i % nspec, wave = i / nspec;
+        double diagonal = overlaps_diagonal(overlaps, spec, wave) + whole->prior[spec * whole->nwave + wave];
 
         if (!is_regular_pivot(group->l[tile_index(group->tband, i, i)], diagonal)) return false;
     }
     return true;
 }
 
+/* residual[spec] -= the part of M x that spectrum `other` adds, r = other + reach - spec: overlaps of spec's
+ * spots with later ones of the other, and of the other's spots with later ones of spec. */
+static void subtract_spectrum(const struct whole *whole, const struct overlaps *overlaps, size_t spec,
+                              size_t other, size_t r)
+{
+    size_t nwave = whole->nwave, band = overlaps->band, first = r < overlaps->reach ? 1 : 0;
+    const double *x = whole->x + other * nwave;
+    double *residual = whole->residual + spec * nwave;
+
+    for (size_t w = 0; w < nwave; w++) {
+        const double *own = overlaps_with(overlaps, spec, w, r);
+        const double *others = overlaps_with(overlaps, other, w, 2 * overlaps->reach - r);
+        size_t last = w + band < nwave ? band : nwave - 1 - w;
+        double sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+        for (size_t d = first; d <= last; d++) sum += own[d] * x[w + d];
+        residual[w] -= sum;
+#pragma omp simd
+        for (size_t d = 1 - first; d <= last; d++) residual[w + d] -= others[d] * x[w];
+    }
+}
+
 /* residual = y - (M + prior) x */
 static void find_residual(const struct whole *whole, const struct overlaps *overlaps)
 {
-    size_t nwave = whole->nwave, reach = overlaps->reach, width = 2 * reach + 1,
-           size = (overlaps->band + 1) * width;
+    size_t nwave = whole->nwave, reach = overlaps->reach;
 
-#pragma omp parallel for collapse(2) schedule(static)
+#pragma omp parallel for schedule(dynamic)
     for (size_t s = 0; s < whole->nspec; s++) {
-        for (size_t w = 0; w < nwave; w++) {
-            const double *own = overlaps->sum + (s * nwave + w) * size;
-            double sum = overlaps->y[s * nwave + w] - whole->prior[s * nwave + w] * whole->x[s * nwave + w];
-
-            for (size_t r = 0; r < width; r++) {
-                size_t other = s + r - reach;
-
-                if (s + r < reach || other >= whole->nspec) continue;
-                for (size_t d = r < reach ? 1 : 0; d <= overlaps->band && w + d < nwave; d++) {
-                    sum -= own[d * width + r] * whole->x[other * nwave + w + d];
-                }
-                for (size_t d = r < reach ? 0 : 1; d <= overlaps->band && d <= w;
-                     d++) { /* the other's sums with this */
-                    sum -= overlaps->sum[(other * nwave + w - d) * size + d * width + 2 * reach - r] *
-                           whole->x[other * nwave + w - d];
-                }
-            }
-            whole->residual[s * nwave + w] = sum;
+        for (size_t i = s * nwave; i < (s + 1) * nwave; i++) {
+            whole->residual[i] = overlaps->y[i] - whole->prior[i] * whole->x[i];
+        }
+        for (size_t other = s > reach ? s - reach : 0; other < whole->nspec && other <= s + reach; other++) {
+            subtract_spectrum(whole, overlaps, s, other, other + reach - s);
         }
     }
 }
@@ -258,7 +265,6 @@ static double correct_group(struct whole *whole, const struct overlaps *overlaps
                             const struct whole_group *group)
 {
     size_t nspec = group->nspec, nwave = whole->nwave, n = nspec * nwave;
-    size_t size = (overlaps->band + 1) * (2 * overlaps->reach + 1);
     double largest = 0;
     int info;
 
@@ -272,7 +278,7 @@ static double correct_group(struct whole *whole, const struct overlaps *overlaps
             double change = group->x[w * nspec + s - group->first];
 
             whole->x[spot] += change;
-            largest = fmax(largest, fabs(change) * sqrt(overlaps->sum[spot * size + overlaps->reach]));
+            largest = fmax(largest, fabs(change) * sqrt(overlaps_diagonal(overlaps, s, w)));
         }
     }
     return largest;
@@ -280,17 +286,23 @@ static double correct_group(struct whole *whole, const struct overlaps *overlaps
 
 static bool iterate(struct whole *whole, const struct overlaps *overlaps)
 {
+    double before = 1;
+
     memset(whole->x, 0, whole->nspec * whole->nwave * sizeof(double));
     for (int round = 0; round < ROUNDS; round++) {
         double largest = 0;
 
-        find_residual(whole, overlaps);
+        if (round == 0)
+            memcpy(whole->residual, overlaps->y, whole->nspec * whole->nwave * sizeof(double));
+        else
+            find_residual(whole, overlaps);
 #pragma omp parallel for schedule(dynamic) reduction(max : largest)
         for (size_t g = 0; g < whole->ngroup; g++) {
             largest = fmax(largest, correct_group(whole, overlaps, &whole->group[g]));
         }
         if (!isfinite(largest)) return false;
-        if (largest < converged) return true;
+        if (largest < converged || (round > 0 && largest * (largest / before) < converged)) return true;
+        before = largest;
     }
     return false;
 }
