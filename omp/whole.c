@@ -284,24 +284,19 @@ static double correct_group(struct whole *whole, const struct overlaps *overlaps
     return largest;
 }
 
-static bool iterate(struct whole *whole, const struct overlaps *overlaps)
+/* Rounds after the first, whose largest change was `before`. */
+static bool iterate(struct whole *whole, const struct overlaps *overlaps, double before)
 {
-    double before = 1;
-
-    memset(whole->x, 0, whole->nspec * whole->nwave * sizeof(double));
-    for (int round = 0; round < ROUNDS; round++) {
+    for (int round = 1; round < ROUNDS; round++) {
         double largest = 0;
 
-        if (round == 0)
-            memcpy(whole->residual, overlaps->y, whole->nspec * whole->nwave * sizeof(double));
-        else
-            find_residual(whole, overlaps);
+        find_residual(whole, overlaps);
 #pragma omp parallel for schedule(dynamic) reduction(max : largest)
         for (size_t g = 0; g < whole->ngroup; g++) {
             largest = fmax(largest, correct_group(whole, overlaps, &whole->group[g]));
         }
         if (!isfinite(largest)) return false;
-        if (largest < converged || (round > 0 && largest * (largest / before) < converged)) return true;
+        if (largest < converged || largest * (largest / before) < converged) return true;
         before = largest;
     }
     return false;
@@ -349,16 +344,14 @@ static bool is_precise_everywhere(const struct spectrum_root *root)
 }
 
 /* Roots of the spectra that are not yet solved, from `band` diagonals of C_ss. Those that are precise
- * everywhere are done; the others are taken again with a wider band. */
+ * everywhere are done; the others may be taken again with a wider band. */
 static void take_roots(struct whole *whole, size_t band, bool is_last, size_t first, size_t last)
 {
-#pragma omp parallel for schedule(dynamic)
-    for (size_t g = 0; g < whole->ngroup; g++) invert_group(whole, &whole->group[g], band, first, last);
+    size_t nwave = whole->nwave;
 
 #pragma omp parallel for schedule(dynamic)
     for (size_t s = first; s < last; s++) {
         struct linalg_root root = root_of(whole, s, band);
-        size_t nwave = whole->nwave;
         char *work = whole->work + (size_t)omp_get_thread_num() * whole->work_bytes;
         struct spectrum_root spectrum;
         int info;
@@ -374,30 +367,44 @@ static void take_roots(struct whole *whole, size_t band, bool is_last, size_t fi
     }
 }
 
+static void place_group(const struct whole *whole, size_t number, struct whole_group *group)
+{
+    group->core_first = number * CORE;
+    group->core_last = min_size(group->core_first + CORE, whole->nspec);
+    group->first = group->core_first > PADDING ? group->core_first - PADDING : 0;
+    group->nspec = min_size(group->core_last + PADDING, whole->nspec) - group->first;
+    group->tband = tiles_below(whole->band, group->nspec, group->nspec - 1);
+}
+
 bool whole_solve(struct whole *whole, const struct overlaps *overlaps, double regularize, size_t first,
                  size_t last)
 {
-    bool regular = true;
+    double largest = 0;
 
     whole->nspec = overlaps->nspec;
     whole->ngroup = (whole->nspec + CORE - 1) / CORE;
     memset(whole->solved, 0, whole->nspec * sizeof(bool));
+    memset(whole->x, 0, whole->nspec * whole->nwave * sizeof(double));
+    memcpy(whole->residual, overlaps->y, whole->nspec * whole->nwave * sizeof(double));
     make_prior(whole, overlaps, regularize);
-#pragma omp parallel for schedule(dynamic) reduction(&& : regular)
-    for (size_t g = 0; g < whole->ngroup; g++) {
+#pragma omp parallel for schedule(dynamic) reduction(max : largest)
+    for (size_t g = 0; g < whole->ngroup;
+         g++) { /* all that needs a group's factor, while it is in the cache */
         struct whole_group *group = &whole->group[g];
-        size_t end;
 
-        group->core_first = g * CORE;
-        group->core_last = min_size(group->core_first + CORE, whole->nspec);
-        group->first = group->core_first > PADDING ? group->core_first - PADDING : 0;
-        end = min_size(group->core_last + PADDING, whole->nspec);
-        group->nspec = end - group->first;
-        group->tband = tiles_below(whole->band, group->nspec, group->nspec - 1);
-        regular = regular && factor_group(whole, overlaps, group);
+        place_group(whole, g, group);
+        if (factor_group(whole, overlaps, group)) {
+            largest = fmax(largest, correct_group(whole, overlaps, group));
+            invert_group(whole, group, narrow_band(whole), first, last);
+        } else {
+            largest = INFINITY;
+        }
     }
-    if (!regular || !iterate(whole, overlaps)) return false;
+    if (!isfinite(largest) || (largest > 0 && !iterate(whole, overlaps, largest))) return false;
     take_roots(whole, narrow_band(whole), false, first, last);
+#pragma omp parallel for schedule(dynamic)
+    for (size_t g = 0; g < whole->ngroup; g++)
+        invert_group(whole, &whole->group[g], wide_band(whole), first, last);
     take_roots(whole, wide_band(whole), true, first, last);
     return true;
 }
