@@ -17,11 +17,11 @@ size_t linalg_band_size(size_t n, size_t tband)
     return linalg_band_ntile(n) * (tband + 1) * LINALG_TILE * LINALG_TILE;
 }
 
-int linalg_band_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, size_t batch,
-                         int *info)
+int linalg_band_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, double *x,
+                         size_t batch, int *info)
 {
     if (n == 0 || batch == 0) return linalg_solved(batch, info);
-    linalg->band_cholesky(n, tband, a, batch, info);
+    linalg->band_cholesky(n, tband, a, x, batch, info);
     return linalg_count_failures(batch, info);
 }
 
@@ -42,12 +42,12 @@ size_t linalg_band_inverse_bytes(const struct linalg *linalg, size_t n, size_t t
 }
 
 int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, size_t zband, const double *l,
-                        double *inverse, size_t batch, void *work, size_t work_bytes, int *info)
+                        double *inverse, double *x, size_t batch, void *work, size_t work_bytes, int *info)
 {
     if (n == 0 || batch == 0) return linalg_solved(batch, info);
     if (!linalg_usable(work, work_bytes, linalg_band_inverse_bytes(linalg, n, tband, zband, batch)))
         return -1;
-    linalg->band_inverse(n, tband, zband, l, inverse, batch, work, info);
+    linalg->band_inverse(n, tband, zband, l, inverse, x, batch, work, info);
     return linalg_count_failures(batch, info);
 }
 

@@ -69,9 +69,61 @@ static inline size_t band_below(size_t ntile, size_t tband, size_t c)
     return c + tband < ntile ? tband : ntile - 1 - c;
 }
 
+/* What column c adds to the solution of L y = x, in place. Eight rows are copied, so that they stay in a
+ * register. */
+static inline void band_solve_down(size_t ntile, size_t tband, size_t c, tile *column, double *x)
+{
+    double head[TILE], below[TILE];
+
+    memcpy(head, x + c * TILE, sizeof head);
+    for (int k = 0; k < TILE; k++) {
+        head[k] /= column[0][k][k];
+        for (int i = k + 1; i < TILE; i++) head[i] -= column[0][k][i] * head[k];
+    }
+    memcpy(x + c * TILE, head, sizeof head);
+    for (size_t d = 1; d <= band_below(ntile, tband, c); d++) {
+        memcpy(below, x + (c + d) * TILE, sizeof below);
+        for (int k = 0; k < TILE; k++) {
+#pragma omp simd
+            for (int i = 0; i < TILE; i++) below[i] -= column[d][k][i] * head[k];
+        }
+        memcpy(x + (c + d) * TILE, below, sizeof below);
+    }
+}
+
+/* Rows c of the solution of Lᵀ y = x, in place, when those below are known. */
+static inline void band_solve_up(size_t ntile, size_t tband, size_t c, tile *column, double *x)
+{
+    double head[TILE], below[TILE];
+    tile sum = {{0}}; /* lane i of row k: partial sums over the rows below */
+
+    for (size_t d = 1; d <= band_below(ntile, tband, c); d++) {
+        memcpy(below, x + (c + d) * TILE, sizeof below);
+        for (int k = 0; k < TILE; k++) {
+#pragma omp simd
+            for (int i = 0; i < TILE; i++) sum[k][i] += column[d][k][i] * below[i];
+        }
+    }
+    memcpy(head, x + c * TILE, sizeof head);
+    for (int k = TILE - 1; k >= 0; k--) {
+        for (int i = 0; i < TILE; i++) head[k] -= sum[k][i];
+        for (int i = k + 1; i < TILE; i++) head[k] -= column[0][k][i] * head[i];
+        head[k] /= column[0][k][k];
+    }
+    memcpy(x + c * TILE, head, sizeof head);
+}
+
+/* x := L⁻ᵀ L⁻¹ x, x[8 ntile] */
+static inline void band_solve(size_t ntile, size_t tband, tile *l, double *x)
+{
+    for (size_t c = 0; c < ntile; c++) band_solve_down(ntile, tband, c, l + c * (tband + 1), x);
+    for (size_t c = ntile; c-- > 0;) band_solve_up(ntile, tband, c, l + c * (tband + 1), x);
+}
+
 /* a = L Lᵀ in place, from the left: what column c gets from the tband columns before it stays in registers.
- * 0, or 1 + the row of the first pivot that is not positive. */
-static inline int band_cholesky(size_t ntile, size_t tband, tile *a)
+ * x, unless NULL, becomes L⁻¹ x on the way, while the columns are at hand. 0, or 1 + the row of the first
+ * pivot that is not positive. */
+static inline int band_cholesky(size_t ntile, size_t tband, tile *a, double *x)
 {
     for (size_t c = 0; c < ntile; c++) {
         tile *column = a + c * (tband + 1);
@@ -95,52 +147,9 @@ static inline int band_cholesky(size_t ntile, size_t tband, tile *a)
             }
             memcpy(column[d], sum, sizeof sum);
         }
+        if (x) band_solve_down(ntile, tband, c, column, x);
     }
     return 0;
-}
-
-/* x := L⁻ᵀ L⁻¹ x, x[8 ntile]. Eight rows at a time are copied, so that they stay in a register. */
-static inline void band_solve(size_t ntile, size_t tband, tile *l, double *x)
-{
-    for (size_t c = 0; c < ntile; c++) {
-        tile *column = l + c * (tband + 1);
-        double head[TILE], below[TILE];
-
-        memcpy(head, x + c * TILE, sizeof head);
-        for (int k = 0; k < TILE; k++) {
-            head[k] /= column[0][k][k];
-            for (int i = k + 1; i < TILE; i++) head[i] -= column[0][k][i] * head[k];
-        }
-        memcpy(x + c * TILE, head, sizeof head);
-        for (size_t d = 1; d <= band_below(ntile, tband, c); d++) {
-            memcpy(below, x + (c + d) * TILE, sizeof below);
-            for (int k = 0; k < TILE; k++) {
-#pragma omp simd
-                for (int i = 0; i < TILE; i++) below[i] -= column[d][k][i] * head[k];
-            }
-            memcpy(x + (c + d) * TILE, below, sizeof below);
-        }
-    }
-    for (size_t c = ntile; c-- > 0;) {
-        tile *column = l + c * (tband + 1);
-        double head[TILE], below[TILE];
-        tile sum = {{0}}; /* lane i of row k: partial sums over the rows below */
-
-        for (size_t d = 1; d <= band_below(ntile, tband, c); d++) {
-            memcpy(below, x + (c + d) * TILE, sizeof below);
-            for (int k = 0; k < TILE; k++) {
-#pragma omp simd
-                for (int i = 0; i < TILE; i++) sum[k][i] += column[d][k][i] * below[i];
-            }
-        }
-        memcpy(head, x + c * TILE, sizeof head);
-        for (int k = TILE - 1; k >= 0; k--) {
-            for (int i = 0; i < TILE; i++) head[k] -= sum[k][i];
-            for (int i = k + 1; i < TILE; i++) head[k] -= column[0][k][i] * head[i];
-            head[k] /= column[0][k][k];
-        }
-        memcpy(x + c * TILE, head, sizeof head);
-    }
 }
 
 /* inverse[p][k] of a factored diagonal tile, row p, column k */
@@ -185,14 +194,16 @@ static inline void tile_add_transposed(tile sum, tile a, tile b)
 /* The tiles of C = (L Lᵀ)⁻¹ within zband >= tband tiles of the diagonal, both triangles of diagonal tiles,
  * each tile stored by rows. Takahashi's recurrence, from the last column back (Erisman & Tinney 1975): C_ic =
  * Σ_p C_ip Y_p,   C_cc = L_cc⁻ᵀ L_cc⁻¹ + Σ_p C_pcᵀ Y_p,   Y_p = -L_pc L_cc⁻¹,   p = c + 1 ... c + tband.
- * scratch[tband]. */
-static inline void band_inverse(size_t ntile, size_t tband, size_t zband, tile *l, tile *z, tile *scratch)
+ * x, unless NULL, becomes L⁻ᵀ x on the way. scratch[tband]. */
+static inline void band_inverse(size_t ntile, size_t tband, size_t zband, tile *l, tile *z, tile *scratch,
+                                double *x)
 {
     for (size_t c = ntile; c-- > 0;) {
         tile *out = z + c * (zband + 1);
         size_t below = band_below(ntile, tband, c);
         tile corner, minus_corner, sum;
 
+        if (x) band_solve_up(ntile, tband, c, l + c * (tband + 1), x);
         tile_invert(corner, l[c * (tband + 1)]);
         for (int m = 0; m < TILE; m++) {
             for (int k = 0; k < TILE; k++) minus_corner[m][k] = -corner[m][k];

@@ -6,12 +6,12 @@
 #include "linalg/root_kernel.h"
 #include "linalg/triangle.h"
 
-void host_band_cholesky(size_t n, size_t tband, double *a, size_t batch, int *info)
+void host_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t batch, int *info)
 {
-    size_t size = linalg_band_size(n, tband);
+    size_t size = linalg_band_size(n, tband), rows = linalg_band_ntile(n) * TILE;
 
     for (size_t k = 0; k < batch; k++) {
-        info[k] = band_cholesky(linalg_band_ntile(n), tband, (tile *)(a + k * size));
+        info[k] = band_cholesky(linalg_band_ntile(n), tband, (tile *)(a + k * size), x ? x + k * rows : NULL);
     }
 }
 
@@ -31,15 +31,15 @@ size_t host_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batc
     return memory_round_up((tband + 1) * sizeof(tile));
 }
 
-void host_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, size_t batch,
-                       void *work, int *info)
+void host_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
+                       size_t batch, void *work, int *info)
 {
     size_t ntile = linalg_band_ntile(n), size = linalg_band_size(n, tband), out = linalg_band_size(n, zband);
 
     for (size_t k = 0; k < batch; k++) {
         tile *z = (tile *)(inverse + k * out);
 
-        band_inverse(ntile, tband, zband, (tile *)(l + k * size), z, work);
+        band_inverse(ntile, tband, zband, (tile *)(l + k * size), z, work, x ? x + k * ntile * TILE : NULL);
         /* all others follow from the first columns: a bad number anywhere reaches them */
         info[k] = all_finite(TILE * TILE, &z[0][0][0]) ? 0 : (int)n + 1;
     }

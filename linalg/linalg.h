@@ -77,9 +77,10 @@ size_t linalg_band_ntile(size_t n);
 /* Doubles of one system in tiles. */
 size_t linalg_band_size(size_t n, size_t tband);
 
-/* Cholesky factor: a = L Lᵀ is replaced by L. info: 1 + the first row whose pivot is not positive. */
-int linalg_band_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, size_t batch,
-                         int *info);
+/* Cholesky factor: a = L Lᵀ is replaced by L. x[batch][8 ntile], unless NULL, is replaced by L⁻¹ x: cheaper
+ * than afterwards, when L has left the cache. info: 1 + the first row whose pivot is not positive. */
+int linalg_band_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, double *x,
+                         size_t batch, int *info);
 
 /* Solves L Lᵀ x = b in place; b[batch][8 ntile]. info: n + 1 when the result is not finite. */
 int linalg_band_solve(const struct linalg *linalg, size_t n, size_t tband, const double *l, double *b,
@@ -91,7 +92,7 @@ int linalg_band_solve(const struct linalg *linalg, size_t n, size_t tband, const
 size_t linalg_band_inverse_bytes(const struct linalg *linalg, size_t n, size_t tband, size_t zband,
                                  size_t batch);
 int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, size_t zband, const double *l,
-                        double *inverse, size_t batch, void *work, size_t work_bytes, int *info);
+                        double *inverse, double *x, size_t batch, void *work, size_t work_bytes, int *info);
 
 /* The square root Q = S^(1/2) of a matrix that is known by the band of its inverse C = S⁻¹. S is taken to be
  * the matrix of that bandwidth whose inverse has this band (sum of the inverses of C's windows, less those of

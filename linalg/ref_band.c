@@ -46,20 +46,35 @@ static int factor(size_t n, size_t tband, double *a)
     return 0;
 }
 
-void ref_band_cholesky(size_t n, size_t tband, double *a, size_t batch, int *info)
-{
-    for (size_t k = 0; k < batch; k++) info[k] = factor(n, tband, a + k * linalg_band_size(n, tband));
-}
-
-static void solve(size_t n, size_t tband, const double *l, double *x)
+static void solve_down(size_t n, size_t tband, const double *l, double *x)
 {
     for (size_t i = 0; i < n; i++) {
         for (size_t j = first_column(tband, i); j < i; j++) x[i] -= value(tband, l, i, j) * x[j];
         x[i] /= value(tband, l, i, i);
     }
+}
+
+static void solve_up(size_t n, size_t tband, const double *l, double *x)
+{
     for (size_t i = n; i-- > 0;) {
         for (size_t j = i + 1; j < n && element(tband, l, j, i); j++) x[i] -= value(tband, l, j, i) * x[j];
         x[i] /= value(tband, l, i, i);
+    }
+}
+
+static void solve(size_t n, size_t tband, const double *l, double *x)
+{
+    solve_down(n, tband, l, x);
+    solve_up(n, tband, l, x);
+}
+
+void ref_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t batch, int *info)
+{
+    for (size_t k = 0; k < batch; k++) {
+        double *l = a + k * linalg_band_size(n, tband);
+
+        info[k] = factor(n, tband, l);
+        if (info[k] == 0 && x) solve_down(n, tband, l, x + k * linalg_band_ntile(n) * TILE);
     }
 }
 
@@ -98,12 +113,13 @@ static int invert(size_t n, size_t tband, size_t zband, const double *l, double 
     return finite ? 0 : (int)n + 1;
 }
 
-void ref_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, size_t batch,
-                      void *work, int *info)
+void ref_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
+                      size_t batch, void *work, int *info)
 {
     for (size_t k = 0; k < batch; k++) {
         info[k] = invert(n, tband, zband, l + k * linalg_band_size(n, tband),
                          inverse + k * linalg_band_size(n, zband), work);
+        if (x) solve_up(n, tband, l + k * linalg_band_size(n, tband), x + k * linalg_band_ntile(n) * TILE);
     }
 }
 

@@ -156,16 +156,16 @@ static void fill(const struct shape *shape, const struct normal *normal, const d
     }
 }
 
-static bool factor_and_solve(const struct linalg *linalg, const struct shape *shape,
-                             const struct workspace *work)
+static bool factor(const struct linalg *linalg, const struct shape *shape, const struct workspace *work)
 {
     int info;
 
-    if (linalg_band_cholesky(linalg, shape->n, shape->tband, work->matrix, 1, &info) != 0) return false;
+    if (linalg_band_cholesky(linalg, shape->n, shape->tband, work->matrix, work->x, 1, &info) != 0)
+        return false;
     for (size_t i = 0; i < shape->n; i++) {
         if (!is_regular_pivot(work->matrix[tile_index(shape->tband, i, i)], work->diagonal[i])) return false;
     }
-    return linalg_band_solve(linalg, shape->n, shape->tband, work->matrix, work->x, 1, &info) == 0;
+    return true;
 }
 
 /* The diagonals of C_ss, and the vectors that Q_s is to multiply, for the spectra still to be done. */
@@ -195,18 +195,23 @@ static void gather(const struct patch *patch, const struct shape *shape, const s
     }
 }
 
+/* C's band, and with it, at first, the second half of the solution. */
+static bool invert(const struct linalg *linalg, const struct shape *shape, const struct workspace *work,
+                   double *x)
+{
+    int info;
+
+    return linalg_band_inverse(linalg, shape->n, shape->tband, shape->zband, work->matrix, work->inverse, x,
+                               1, work->linalg, work->linalg_bytes, &info) == 0;
+}
+
 /* Resolves the spectra listed in todo; those that turn out imprecise stay there. Returns how many. */
 static size_t resolve(const struct linalg *linalg, const struct patch *patch, const struct shape *shape,
                       const struct workspace *work, struct solution *solution, size_t *todo, size_t ntodo)
 {
     struct linalg_root root = root_of(shape, work);
     size_t nwave = shape->nwave, bins = patch->core_nwave, left = 0;
-    int info;
 
-    if (linalg_band_inverse(linalg, shape->n, shape->tband, shape->zband, work->matrix, work->inverse, 1,
-                            work->linalg, work->linalg_bytes, &info) != 0) {
-        return ntodo;
-    }
     gather(patch, shape, work, solution->deconvolved, todo, ntodo);
     linalg_band_root(linalg, &root, ntodo, work->linalg, work->linalg_bytes, work->info);
     for (size_t k = 0; k < ntodo; k++) {
@@ -242,7 +247,7 @@ enum solved banded_solve(const struct linalg *linalg, const struct patch *patch,
     shape = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, false);
     if (layout(linalg, &wide, memory, &work) > work_bytes) return SINGULAR;
     fill(&shape, normal, prior, &work);
-    if (!factor_and_solve(linalg, &shape, &work)) return SINGULAR;
+    if (!factor(linalg, &shape, &work) || !invert(linalg, &shape, &work, work.x)) return SINGULAR;
     for (size_t spec = 0; spec < shape.nspec; spec++) {
         for (size_t wave = 0; wave < shape.nwave; wave++) {
             solution->deconvolved[spec * shape.nwave + wave] = work.x[wave * shape.nspec + spec];
@@ -250,7 +255,7 @@ enum solved banded_solve(const struct linalg *linalg, const struct patch *patch,
     }
     for (size_t s = 0; s < left; s++) work.todo[s] = s;
     left = resolve(linalg, patch, &shape, &work, solution, work.todo, left);
-    if (left > 0 && wide.band > shape.band) {
+    if (left > 0 && wide.band > shape.band && invert(linalg, &wide, &work, NULL)) {
         left = resolve(linalg, patch, &wide, &work, solution, work.todo, left);
     }
     return left == 0 ? SOLVED : IMPRECISE;

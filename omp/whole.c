@@ -209,7 +209,8 @@ static bool factor_group(const struct whole *whole, const struct overlaps *overl
     int info;
 
     fill_group(whole, overlaps, group);
-    if (linalg_band_cholesky(whole->linalg, nspec * whole->nwave, group->tband, group->l, 1, &info) != 0)
+    if (linalg_band_cholesky(whole->linalg, nspec * whole->nwave, group->tband, group->l, group->x, 1,
+                             &info) != 0)
         return false;
     for (size_t i = 0; i < nspec * whole->nwave; i++) {
         size_t spec = group->first + i % nspec, wave = i / nspec;
@@ -259,29 +260,42 @@ static void find_residual(const struct whole *whole, const struct overlaps *over
     }
 }
 
-/* Adds one group's solution for the residual to its core's x; the largest change in units of a lone bin's
- * error. */
-static double correct_group(struct whole *whole, const struct overlaps *overlaps,
-                            const struct whole_group *group)
+static void load_residual(const struct whole *whole, const struct whole_group *group)
 {
-    size_t nspec = group->nspec, nwave = whole->nwave, n = nspec * nwave;
-    double largest = 0;
-    int info;
+    size_t nspec = group->nspec, n = nspec * whole->nwave;
 
     for (size_t i = 0; i < TILE * linalg_band_ntile(n); i++) {
-        group->x[i] = i < n ? whole->residual[(group->first + i % nspec) * nwave + i / nspec] : 0;
+        group->x[i] = i < n ? whole->residual[(group->first + i % nspec) * whole->nwave + i / nspec] : 0;
     }
-    if (linalg_band_solve(whole->linalg, n, group->tband, group->l, group->x, 1, &info) != 0) return INFINITY;
+}
+
+/* Adds a group's solution to its core's x; the largest change in units of a lone bin's error. */
+static double add_solution(struct whole *whole, const struct overlaps *overlaps,
+                           const struct whole_group *group)
+{
+    size_t nwave = whole->nwave;
+    double largest = 0;
+
     for (size_t s = group->core_first; s < group->core_last; s++) {
         for (size_t w = 0; w < nwave; w++) {
-            size_t spot = s * nwave + w;
-            double change = group->x[w * nspec + s - group->first];
+            double change = group->x[w * group->nspec + s - group->first];
 
-            whole->x[spot] += change;
+            whole->x[s * nwave + w] += change;
             largest = fmax(largest, fabs(change) * sqrt(overlaps_diagonal(overlaps, s, w)));
+            if (!isfinite(change)) largest = INFINITY;
         }
     }
     return largest;
+}
+
+static double correct_group(struct whole *whole, const struct overlaps *overlaps,
+                            const struct whole_group *group)
+{
+    int info;
+
+    load_residual(whole, group);
+    linalg_band_solve(whole->linalg, group->nspec * whole->nwave, group->tband, group->l, group->x, 1, &info);
+    return add_solution(whole, overlaps, group);
 }
 
 /* Rounds after the first, whose largest change was `before`. */
@@ -302,19 +316,17 @@ static bool iterate(struct whole *whole, const struct overlaps *overlaps, double
     return false;
 }
 
-/* The diagonals 0 ... band of C_ss for those spectra of a group that are wanted and not yet solved. */
-static void invert_group(struct whole *whole, const struct whole_group *group, size_t band, size_t first,
-                         size_t last)
+/* C's band of a group, and on the way, unless x is NULL, the second half of a solution. From it the diagonals
+ * 0 ... band of C_ss for the core's spectra that are wanted and not yet solved. */
+static void invert_group(struct whole *whole, const struct whole_group *group, size_t band, double *x,
+                         size_t first, size_t last)
 {
     size_t nspec = group->nspec, nwave = whole->nwave, thread = (size_t)omp_get_thread_num();
-    size_t zband = max_size(group->tband, tiles_below(band, nspec, 0)), wanted = 0;
+    size_t zband = max_size(group->tband, tiles_below(band, nspec, 0));
     double *inverse = whole->inverse + thread * whole->inverse_size;
     int info;
 
-    for (size_t s = max_size(first, group->core_first); s < min_size(last, group->core_last); s++)
-        wanted += !whole->solved[s];
-    if (wanted == 0) return;
-    linalg_band_inverse(whole->linalg, nspec * nwave, group->tband, zband, group->l, inverse, 1,
+    linalg_band_inverse(whole->linalg, nspec * nwave, group->tband, zband, group->l, inverse, x, 1,
                         whole->work + thread * whole->work_bytes, whole->work_bytes, &info);
     for (size_t s = max_size(first, group->core_first); s < min_size(last, group->core_last); s++) {
         double *c = whole->c + s * (wide_band(whole) + 1) * nwave;
@@ -324,12 +336,20 @@ static void invert_group(struct whole *whole, const struct whole_group *group, s
             for (size_t w = 0; w < nwave; w++) {
                 size_t row = (w + d) * nspec + s - group->first, column = w * nspec + s - group->first;
 
-                c[d * nwave + w] = info == 0 && w + d < nwave ? inverse[inverse_index(zband, row, column)]
-                                   : info                     ? NAN
-                                                              : 0;
+                c[d * nwave + w] = w + d < nwave ? inverse[inverse_index(zband, row, column)] : 0;
             }
         }
+        if (info != 0) c[0] = NAN; /* no root then */
     }
+}
+
+static bool has_unsolved(const struct whole *whole, const struct whole_group *group, size_t first,
+                         size_t last)
+{
+    for (size_t s = max_size(first, group->core_first); s < min_size(last, group->core_last); s++) {
+        if (!whole->solved[s]) return true;
+    }
+    return false;
 }
 
 static bool is_precise_everywhere(const struct spectrum_root *root)
@@ -393,9 +413,10 @@ bool whole_solve(struct whole *whole, const struct overlaps *overlaps, double re
         struct whole_group *group = &whole->group[g];
 
         place_group(whole, g, group);
+        load_residual(whole, group);
         if (factor_group(whole, overlaps, group)) {
-            largest = fmax(largest, correct_group(whole, overlaps, group));
-            invert_group(whole, group, narrow_band(whole), first, last);
+            invert_group(whole, group, narrow_band(whole), group->x, first, last);
+            largest = fmax(largest, add_solution(whole, overlaps, group));
         } else {
             largest = INFINITY;
         }
@@ -403,8 +424,10 @@ bool whole_solve(struct whole *whole, const struct overlaps *overlaps, double re
     if (!isfinite(largest) || (largest > 0 && !iterate(whole, overlaps, largest))) return false;
     take_roots(whole, narrow_band(whole), false, first, last);
 #pragma omp parallel for schedule(dynamic)
-    for (size_t g = 0; g < whole->ngroup; g++)
-        invert_group(whole, &whole->group[g], wide_band(whole), first, last);
+    for (size_t g = 0; g < whole->ngroup; g++) {
+        if (!has_unsolved(whole, &whole->group[g], first, last)) continue;
+        invert_group(whole, &whole->group[g], wide_band(whole), NULL, first, last);
+    }
     take_roots(whole, wide_band(whole), true, first, last);
     return true;
 }

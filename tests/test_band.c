@@ -73,12 +73,15 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
     double *dense = make_dense(n, shapes[shape].band, 11), *l = memory_zeroed(2 * size, sizeof(double));
     double *z = memory_zeroed(2 * linalg_band_size(n, zband), sizeof(double));
     double *x = memory_zeroed(2 * rows, sizeof(double));
+    double *fused = memory_zeroed(2 * rows, sizeof(double)); /* solved on the way */
     void *work = memory_zeroed(bytes, 1);
     int info[2] = {9, 9};
 
     to_tiles(n, tband, dense, l);
     to_tiles(n, tband, dense, l + size);
-    assert_int_equal(linalg_band_cholesky(linalg, n, tband, l, 2, info), 0);
+    fused[n / 2] = 3;
+    fused[rows + n / 2] = 1;
+    assert_int_equal(linalg_band_cholesky(linalg, n, tband, l, fused, 2, info), 0);
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j <= i; j++) {
             double sum = 0;
@@ -101,7 +104,8 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
             assert_near(x[rows + i], -2 * x[i], 1e-13);
         }
         if (column == 0) {
-            assert_int_equal(linalg_band_inverse(linalg, n, tband, zband, l, z, 2, work, bytes, info), 0);
+            assert_int_equal(linalg_band_inverse(linalg, n, tband, zband, l, z, fused, 2, work, bytes, info),
+                             0);
         }
         for (size_t i = column; i < n; i++) {
             if (i / 8 - column / 8 > zband) break;
@@ -109,6 +113,15 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
             assert_near(tile_element(zband, z + linalg_band_size(n, zband), i, column, true), x[i], 1e-12);
         }
     }
+    memset(x, 0, 2 * rows * sizeof(double));
+    x[n / 2] = 3;
+    x[rows + n / 2] = 1;
+    assert_int_equal(linalg_band_solve(linalg, n, tband, l, x, 2, info), 0);
+    for (size_t i = 0; i < n; i++) {
+        assert_near(fused[i], x[i], 1e-12);
+        assert_near(fused[rows + i], x[rows + i], 1e-12);
+    }
+    free(fused);
     free(dense);
     free(l);
     free(z);
@@ -145,7 +158,7 @@ static void bad_pivot_is_named_and_spoils_no_other(void **state)
             to_tiles(N, TBAND, dense, l + k * size);
             dense[20 * N + 20] = keep;
         }
-        assert_int_equal(linalg_band_cholesky(linalg, N, TBAND, l, 4, info), 2);
+        assert_int_equal(linalg_band_cholesky(linalg, N, TBAND, l, NULL, 4, info), 2);
         assert_int_equal(info[0], 0);
         assert_int_equal(info[1], 21);
         assert_int_equal(info[2], 0);
@@ -166,11 +179,11 @@ static void nothing_to_do_is_done(void **state)
         const struct linalg *linalg = linalg_find(backends[b]);
         struct linalg_root root = {.n = 5, .band = 2};
 
-        assert_int_equal(linalg_band_cholesky(linalg, 5, 1, &none, 0, &info), 0);
+        assert_int_equal(linalg_band_cholesky(linalg, 5, 1, &none, NULL, 0, &info), 0);
         assert_int_equal(linalg_band_solve(linalg, 0, 1, &none, &none, 1, &info), 0);
         assert_int_equal(info, 0);
         assert_int_equal(linalg_band_root(linalg, &root, 0, NULL, 0, &info), 0);
-        assert_int_equal(linalg_band_inverse(linalg, 5, 1, 1, &none, &none, 1, NULL, 0, &info), -1);
+        assert_int_equal(linalg_band_inverse(linalg, 5, 1, 1, &none, &none, NULL, 1, NULL, 0, &info), -1);
         assert_true(linalg_band_inverse_bytes(linalg, 5, 2, 1, 1) == SIZE_MAX); /* zband < tband */
         root.band = 32;
         assert_true(linalg_band_root_bytes(linalg, &root, 1) == SIZE_MAX);
