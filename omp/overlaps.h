@@ -12,7 +12,8 @@
 
 struct overlaps {
     size_t nspec, nwave; /* of the spots */
-    size_t band;         /* spots more than band wavelengths or reach spectra apart share no pixel */
+    size_t band; /* spots more than band wavelengths or reach spectra apart share no pixel; the caller may
+                    lower it from bundle to bundle */
     size_t reach;
     double *sum;     /* [spec][wave][distance 0 ... band][reach 0 ... 2 reach]: with the spot of spectrum
                         spec + r - reach, wavelength wave + distance; 0 where there is none */

@@ -402,6 +402,7 @@ bool whole_solve(struct whole *whole, const struct overlaps *overlaps, double re
     double largest = 0;
 
     whole->nspec = overlaps->nspec;
+    whole->band = overlaps->band;
     whole->ngroup = (whole->nspec + CORE - 1) / CORE;
     memset(whole->solved, 0, whole->nspec * sizeof(bool));
     memset(whole->x, 0, whole->nspec * whole->nwave * sizeof(double));

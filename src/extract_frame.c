@@ -66,6 +66,7 @@ static void extract_bundle(struct job *job, const struct planned_bundle *bundle,
     spots_evaluate(&job->spots, job->psf, bundle->specmin, bundle->nspec, plan->spot_wave_min,
                    options->wave_step, plan->spot_nwave);
     now = timing_add(timing, STAGE_SPOTS, now, bundle->nspec * plan->spot_nwave);
+    job->overlaps.band = bundle->band;
     overlaps_sum(&job->overlaps, &job->spots, &job->pixels);
     timing_add(timing, STAGE_OVERLAPS, now, bundle->nspec * plan->spot_nwave);
     job->bundle_is_solved = job->options->whole_bundles && solve_whole(job, bundle, timing);

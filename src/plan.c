@@ -171,7 +171,7 @@ static bool is_wanted(const struct plan_options *options, const struct subbundle
 }
 
 static void add_patch(struct plan *plan, const struct plan_options *options, const struct psf *psf,
-                      const struct planned_bundle *bundle, const struct subbundle *sub, size_t wave,
+                      struct planned_bundle *bundle, const struct subbundle *sub, size_t wave,
                       const struct corners *corners)
 {
     struct planned_patch *planned = &plan->patch[plan->npatch++];
@@ -202,6 +202,7 @@ static void add_patch(struct plan *plan, const struct plan_options *options, con
     plan->core_nspec = max_size(plan->core_nspec, patch->core_nspec);
     plan->core_nwave = max_size(plan->core_nwave, patch->core_nwave);
     plan->band = max_size(plan->band, patch->band);
+    bundle->band = max_size(bundle->band, patch->band);
     plan->npix = max_size(plan->npix, (size_t)(patch->row_max - patch->row_min) *
                                           (size_t)(patch->column_max - patch->column_min));
 }

@@ -36,6 +36,7 @@ struct planned_patch {
 
 struct planned_bundle {
     size_t specmin, nspec;         /* spectra of the PSF whose spots are needed */
+    size_t band;                   /* the largest of its patches */
     size_t first_patch, npatch;    /* of the plan's patches */
     size_t keep_first, keep_nspec; /* spectra asked for, counted from specmin */
 };
