@@ -74,6 +74,22 @@ enum { LINALG_TILE = 8 };
 
 size_t linalg_band_ntile(size_t n);
 
+/* Where element (row, column), row >= column or both in one diagonal tile, of such a matrix stands. */
+static inline size_t linalg_tile_index(size_t tband, size_t row, size_t column)
+{
+    size_t tile = column / LINALG_TILE * (tband + 1) + row / LINALG_TILE - column / LINALG_TILE;
+
+    return (tile * LINALG_TILE + column % LINALG_TILE) * LINALG_TILE + row % LINALG_TILE;
+}
+
+/* The same of an inverse, whose tiles are stored by rows. */
+static inline size_t linalg_inverse_index(size_t zband, size_t row, size_t column)
+{
+    size_t tile = column / LINALG_TILE * (zband + 1) + row / LINALG_TILE - column / LINALG_TILE;
+
+    return (tile * LINALG_TILE + row % LINALG_TILE) * LINALG_TILE + column % LINALG_TILE;
+}
+
 /* Doubles of one system in tiles. */
 size_t linalg_band_size(size_t n, size_t tband);
 

@@ -111,13 +111,6 @@ size_t banded_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, siz
     return layout(linalg, &shape, NULL, &work);
 }
 
-/* Where element (row, column) of a matrix in tiles stands, row >= column. */
-static size_t tile_index(size_t tband, size_t row, size_t column)
-{
-    return (column / TILE * (tband + 1) + row / TILE - column / TILE) * TILE * TILE + column % TILE * TILE +
-           row % TILE;
-}
-
 /* M + diag(prior) in tiles, y, and M's diagonal. */
 static void fill(const struct shape *shape, const struct normal *normal, const double *prior,
                  const struct workspace *work)
@@ -133,25 +126,26 @@ static void fill(const struct shape *shape, const struct normal *normal, const d
                 for (size_t s2 = d == 0 ? s1 : 0; s2 < nspec; s2++) {
                     size_t row = (wave + d) * nspec + s2, column = wave * nspec + s1;
 
-                    work->matrix[tile_index(shape->tband, row, column)] = block[s2 * nspec + s1];
+                    work->matrix[linalg_tile_index(shape->tband, row, column)] = block[s2 * nspec + s1];
                 }
             }
         }
     }
     for (size_t i = 0; i < shape->n; i++) {
-        double *at = work->matrix + tile_index(shape->tband, i, i);
+        double *at = work->matrix + linalg_tile_index(shape->tband, i, i);
 
         *at += prior[i];
         work->diagonal[i] = *at;
         work->x[i] = normal->y[i];
     }
     for (size_t i = shape->n; i < rows; i++) {
-        work->matrix[tile_index(shape->tband, i, i)] = 1;
+        work->matrix[linalg_tile_index(shape->tband, i, i)] = 1;
         work->x[i] = 0;
     }
     for (size_t i = 0; i < rows; i++) { /* the upper triangles of diagonal tiles */
         for (size_t j = i / TILE * TILE; j < i; j++) {
-            work->matrix[tile_index(shape->tband, j, i)] = work->matrix[tile_index(shape->tband, i, j)];
+            work->matrix[linalg_tile_index(shape->tband, j, i)] =
+                work->matrix[linalg_tile_index(shape->tband, i, j)];
         }
     }
 }
@@ -163,7 +157,8 @@ static bool factor(const struct linalg *linalg, const struct shape *shape, const
     if (linalg_band_cholesky(linalg, shape->n, shape->tband, work->matrix, work->x, 1, &info) != 0)
         return false;
     for (size_t i = 0; i < shape->n; i++) {
-        if (!is_regular_pivot(work->matrix[tile_index(shape->tband, i, i)], work->diagonal[i])) return false;
+        if (!is_regular_pivot(work->matrix[linalg_tile_index(shape->tband, i, i)], work->diagonal[i]))
+            return false;
     }
     return true;
 }
@@ -183,9 +178,9 @@ static void gather(const struct patch *patch, const struct shape *shape, const s
 
             for (size_t wave = 0; wave < nwave; wave++) {
                 size_t row = (wave + d) * nspec + spec, column = wave * nspec + spec;
-                size_t tile = (column / TILE * (shape->zband + 1) + row / TILE - column / TILE) * TILE * TILE;
 
-                out[wave] = wave + d < nwave ? work->inverse[tile + row % TILE * TILE + column % TILE] : 0;
+                out[wave] =
+                    wave + d < nwave ? work->inverse[linalg_inverse_index(shape->zband, row, column)] : 0;
             }
         }
         for (size_t wave = 0; wave < nwave; wave++) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/minmax.h"
 
 /* The unknowns in the order in which they are eliminated: spectrum by spectrum, the padding spectra first, so
  * that only the trailing triangle of the factor, the core's, has to be inverted. */
@@ -26,11 +27,6 @@ struct workspace {
     void *linalg;
     size_t linalg_bytes;
 };
-
-static size_t max_size(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
 
 static size_t linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, size_t core_nspec)
 {

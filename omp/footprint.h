@@ -2,6 +2,7 @@
 #ifndef UNSPOT_OMP_FOOTPRINT_H
 #define UNSPOT_OMP_FOOTPRINT_H
 
+#include "base/minmax.h"
 #include "omp/patch.h"
 #include "omp/spots.h"
 
@@ -10,16 +11,6 @@ struct footprint {
     int row_min, row_max;       /* rows and columns shared with the patch, the last ones excluded */
     int column_min, column_max; /* both may be empty */
 };
-
-static inline int max_int(int a, int b)
-{
-    return a > b ? a : b;
-}
-
-static inline int min_int(int a, int b)
-{
-    return a < b ? a : b;
-}
 
 static inline struct footprint footprint_of(const struct patch *patch, const struct spots *spots, size_t spot)
 {

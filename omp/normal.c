@@ -91,17 +91,3 @@ size_t normal_scratch_size(const struct overlaps *overlaps, const struct spots *
 {
     return overlaps_scratch_size(spots) + (overlaps->band + 1) * (2 * overlaps->reach + 1);
 }
-
-void normal_prior(const struct normal *normal, double regularize, double *prior)
-{
-    size_t n = normal->nwave * normal->nspec;
-    double largest = 0, weight_min;
-
-    for (size_t i = 0; i < n; i++) largest = normal->weight[i] > largest ? normal->weight[i] : largest;
-    weight_min = 1e-4 * largest;
-    for (size_t i = 0; i < n; i++) {
-        double alpha = normal->weight[i] < weight_min ? weight_min - normal->weight[i] : regularize;
-
-        prior[i] = alpha * alpha + 1e-15;
-    }
-}

@@ -38,9 +38,4 @@ size_t normal_scratch_size(const struct overlaps *overlaps, const struct spots *
 void normal_sum(struct normal *normal, const struct patch *patch, const struct overlaps *overlaps,
                 const struct spots *spots, const struct pixels *pixels, double *scratch);
 
-/* What gpu_specter adds to M's diagonal so that bins with little light do not make it singular
- * (algorithm.md): α² + 1e-15 with α = φmin - φ where φ < φmin = 1e-4 max φ, elsewhere α = regularize.
- * prior[wave][nspec]. */
-void normal_prior(const struct normal *normal, double regularize, double *prior);
-
 #endif

@@ -22,4 +22,19 @@ static inline bool is_regular_pivot(double factor, double diagonal)
     return factor * factor > singular * diagonal;
 }
 
+/* What gpu_specter adds to M's diagonal so that bins with little light do not make it singular
+ * (algorithm.md): α² + 1e-15 with α = φmin - φ where φ < φmin = 1e-4 max φ, elsewhere α = regularize.
+ * weight[n] is φ = Aᵀ w. */
+static inline void solver_prior(size_t n, const double *weight, double regularize, double *prior)
+{
+    double largest = 0;
+
+    for (size_t i = 0; i < n; i++) largest = weight[i] > largest ? weight[i] : largest;
+    for (size_t i = 0; i < n; i++) {
+        double missing = 1e-4 * largest - weight[i], alpha = missing > 0 ? missing : regularize;
+
+        prior[i] = alpha * alpha + 1e-15;
+    }
+}
+
 #endif

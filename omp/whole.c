@@ -7,47 +7,15 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "omp/solver.h"
+#include "omp/whole_group.h"
 
-enum { TILE = LINALG_TILE, CORE = 5, PADDING = 1, VECTORS = 2, WIDER = 12, BAND_MAX = 31, ROUNDS = 40 };
+enum { TILE = LINALG_TILE, CORE = 5, PADDING = 1, VECTORS = 2, ROUNDS = 40 };
 
 /* Rounds end when the next one, which shrinks as the last one did, would change no flux by more than this, in
  * units of what a lone bin's error would be. */
 static const double converged = 1e-8;
-
-/* Neighbouring spectra that are factored together. The core's solution counts. */
-struct whole_group {
-    size_t first, nspec;          /* with padding */
-    size_t core_first, core_last; /* the last one excluded */
-    size_t tband;
-    double *l; /* tiles of M, then of its factor */
-    double *x; /* [8 ntile] */
-};
-
-static size_t min_size(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t max_size(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-static size_t narrow_band(const struct whole *whole)
-{
-    return min_size(max_size(whole->band + 1, whole->half), BAND_MAX);
-}
-
-static size_t wide_band(const struct whole *whole)
-{
-    return min_size(narrow_band(whole) + WIDER, BAND_MAX);
-}
-
-static size_t tiles_below(size_t band, size_t nspec, size_t further)
-{
-    return (band * nspec + further + TILE - 1) / TILE;
-}
 
 static struct linalg_root root_of(const struct whole *whole, size_t spec, size_t band)
 {
@@ -145,82 +113,6 @@ void whole_free(struct whole *whole)
     memset(whole, 0, sizeof *whole);
 }
 
-/* The prior of algorithm.md for the bundle as one patch; M's diagonal plus it. */
-static void make_prior(struct whole *whole, const struct overlaps *overlaps, double regularize)
-{
-    size_t n = whole->nspec * whole->nwave;
-    double largest = 0;
-
-    for (size_t i = 0; i < n; i++) largest = fmax(largest, overlaps->weight[i]);
-    for (size_t i = 0; i < n; i++) {
-        double missing = 1e-4 * largest - overlaps->weight[i];
-        double alpha = missing > 0 ? missing : regularize;
-
-        whole->prior[i] = alpha * alpha + 1e-15;
-    }
-}
-
-/* Element (row, column), row >= column, of a matrix in tiles; transposed: of an inverse, whose tiles are by
- * rows. */
-static size_t tile_index(size_t tband, size_t row, size_t column)
-{
-    return (column / TILE * (tband + 1) + row / TILE - column / TILE) * TILE * TILE + column % TILE * TILE +
-           row % TILE;
-}
-
-static size_t inverse_index(size_t zband, size_t row, size_t column)
-{
-    return (column / TILE * (zband + 1) + row / TILE - column / TILE) * TILE * TILE + row % TILE * TILE +
-           column % TILE;
-}
-
-/* M of the group's spectra, with the prior, in wavelength-major tiles. */
-static void fill_group(const struct whole *whole, const struct overlaps *overlaps,
-                       const struct whole_group *group)
-{
-    size_t nspec = group->nspec, nwave = whole->nwave, n = nspec * nwave, reach = overlaps->reach;
-    size_t tband = group->tband;
-
-    memset(group->l, 0, linalg_band_size(n, tband) * sizeof(double));
-    for (size_t wave = 0; wave < nwave; wave++) {
-        for (size_t s1 = 0; s1 < nspec; s1++) {
-            size_t column = wave * nspec + s1;
-
-            for (size_t s2 = s1 > reach ? s1 - reach : 0; s2 < nspec && s2 <= s1 + reach; s2++) {
-                const double *sum = overlaps_with(overlaps, group->first + s1, wave, s2 + reach - s1);
-
-                for (size_t d = s2 < s1 ? 1 : 0; d <= overlaps->band && wave + d < nwave; d++) {
-                    size_t row = (wave + d) * nspec + s2;
-
-                    group->l[tile_index(tband, row, column)] = sum[d];
-                    if (row / TILE == column / TILE) group->l[tile_index(tband, column, row)] = sum[d];
-                }
-            }
-            group->l[tile_index(tband, column, column)] += whole->prior[(group->first + s1) * nwave + wave];
-        }
-    }
-    for (size_t i = n; i < TILE * linalg_band_ntile(n); i++) group->l[tile_index(tband, i, i)] = 1;
-}
-
-static bool factor_group(const struct whole *whole, const struct overlaps *overlaps,
-                         const struct whole_group *group)
-{
-    size_t nspec = group->nspec;
-    int info;
-
-    fill_group(whole, overlaps, group);
-    if (linalg_band_cholesky(whole->linalg, nspec * whole->nwave, group->tband, group->l, group->x, 1,
-                             &info) != 0)
-        return false;
-    for (size_t i = 0; i < nspec * whole->nwave; i++) {
-        size_t spec = group->first + i % nspec, wave = i / nspec;
-        double diagonal = overlaps_diagonal(overlaps, spec, wave) + whole->prior[spec * whole->nwave + wave];
-
-        if (!is_regular_pivot(group->l[tile_index(group->tband, i, i)], diagonal)) return false;
-    }
-    return true;
-}
-
 /* residual[spec] -= the part of M x that spectrum `other` adds, r = other + reach - spec: overlaps of spec's
  * spots with later ones of the other, and of the other's spots with later ones of spec. */
 static void subtract_spectrum(const struct whole *whole, const struct overlaps *overlaps, size_t spec,
@@ -260,44 +152,6 @@ static void find_residual(const struct whole *whole, const struct overlaps *over
     }
 }
 
-static void load_residual(const struct whole *whole, const struct whole_group *group)
-{
-    size_t nspec = group->nspec, n = nspec * whole->nwave;
-
-    for (size_t i = 0; i < TILE * linalg_band_ntile(n); i++) {
-        group->x[i] = i < n ? whole->residual[(group->first + i % nspec) * whole->nwave + i / nspec] : 0;
-    }
-}
-
-/* Adds a group's solution to its core's x; the largest change in units of a lone bin's error. */
-static double add_solution(struct whole *whole, const struct overlaps *overlaps,
-                           const struct whole_group *group)
-{
-    size_t nwave = whole->nwave;
-    double largest = 0;
-
-    for (size_t s = group->core_first; s < group->core_last; s++) {
-        for (size_t w = 0; w < nwave; w++) {
-            double change = group->x[w * group->nspec + s - group->first];
-
-            whole->x[s * nwave + w] += change;
-            largest = fmax(largest, fabs(change) * sqrt(overlaps_diagonal(overlaps, s, w)));
-            if (!isfinite(change)) largest = INFINITY;
-        }
-    }
-    return largest;
-}
-
-static double correct_group(struct whole *whole, const struct overlaps *overlaps,
-                            const struct whole_group *group)
-{
-    int info;
-
-    load_residual(whole, group);
-    linalg_band_solve(whole->linalg, group->nspec * whole->nwave, group->tband, group->l, group->x, 1, &info);
-    return add_solution(whole, overlaps, group);
-}
-
 /* Rounds after the first, whose largest change was `before`. */
 static bool iterate(struct whole *whole, const struct overlaps *overlaps, double before)
 {
@@ -307,40 +161,13 @@ static bool iterate(struct whole *whole, const struct overlaps *overlaps, double
         find_residual(whole, overlaps);
 #pragma omp parallel for schedule(dynamic) reduction(max : largest)
         for (size_t g = 0; g < whole->ngroup; g++) {
-            largest = fmax(largest, correct_group(whole, overlaps, &whole->group[g]));
+            largest = fmax(largest, whole_group_correct(whole, overlaps, &whole->group[g]));
         }
         if (!isfinite(largest)) return false;
         if (largest < converged || largest * (largest / before) < converged) return true;
         before = largest;
     }
     return false;
-}
-
-/* C's band of a group, and on the way, unless x is NULL, the second half of a solution. From it the diagonals
- * 0 ... band of C_ss for the core's spectra that are wanted and not yet solved. */
-static void invert_group(struct whole *whole, const struct whole_group *group, size_t band, double *x,
-                         size_t first, size_t last)
-{
-    size_t nspec = group->nspec, nwave = whole->nwave, thread = (size_t)omp_get_thread_num();
-    size_t zband = max_size(group->tband, tiles_below(band, nspec, 0));
-    double *inverse = whole->inverse + thread * whole->inverse_size;
-    int info;
-
-    linalg_band_inverse(whole->linalg, nspec * nwave, group->tband, zband, group->l, inverse, x, 1,
-                        whole->work + thread * whole->work_bytes, whole->work_bytes, &info);
-    for (size_t s = max_size(first, group->core_first); s < min_size(last, group->core_last); s++) {
-        double *c = whole->c + s * (wide_band(whole) + 1) * nwave;
-
-        if (whole->solved[s]) continue;
-        for (size_t d = 0; d <= band; d++) {
-            for (size_t w = 0; w < nwave; w++) {
-                size_t row = (w + d) * nspec + s - group->first, column = w * nspec + s - group->first;
-
-                c[d * nwave + w] = w + d < nwave ? inverse[inverse_index(zband, row, column)] : 0;
-            }
-        }
-        if (info != 0) c[0] = NAN; /* no root then */
-    }
 }
 
 static bool has_unsolved(const struct whole *whole, const struct whole_group *group, size_t first,
@@ -407,17 +234,17 @@ bool whole_solve(struct whole *whole, const struct overlaps *overlaps, double re
     memset(whole->solved, 0, whole->nspec * sizeof(bool));
     memset(whole->x, 0, whole->nspec * whole->nwave * sizeof(double));
     memcpy(whole->residual, overlaps->y, whole->nspec * whole->nwave * sizeof(double));
-    make_prior(whole, overlaps, regularize);
+    solver_prior(whole->nspec * whole->nwave, overlaps->weight, regularize, whole->prior);
 #pragma omp parallel for schedule(dynamic) reduction(max : largest)
     for (size_t g = 0; g < whole->ngroup;
          g++) { /* all that needs a group's factor, while it is in the cache */
         struct whole_group *group = &whole->group[g];
 
         place_group(whole, g, group);
-        load_residual(whole, group);
-        if (factor_group(whole, overlaps, group)) {
-            invert_group(whole, group, narrow_band(whole), group->x, first, last);
-            largest = fmax(largest, add_solution(whole, overlaps, group));
+        whole_group_load(whole, group);
+        if (whole_group_factor(whole, overlaps, group)) {
+            whole_group_invert(whole, group, narrow_band(whole), group->x, first, last);
+            largest = fmax(largest, whole_group_add(whole, overlaps, group));
         } else {
             largest = INFINITY;
         }
@@ -427,7 +254,7 @@ bool whole_solve(struct whole *whole, const struct overlaps *overlaps, double re
 #pragma omp parallel for schedule(dynamic)
     for (size_t g = 0; g < whole->ngroup; g++) {
         if (!has_unsolved(whole, &whole->group[g], first, last)) continue;
-        invert_group(whole, &whole->group[g], wide_band(whole), NULL, first, last);
+        whole_group_invert(whole, &whole->group[g], wide_band(whole), NULL, first, last);
     }
     take_roots(whole, wide_band(whole), true, first, last);
     return true;

@@ -4,18 +4,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "omp/spots.h"
 #include "options.h"
-
-static size_t min_size(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-static size_t max_size(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
 
 struct range {
     int min, max;
