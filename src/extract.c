@@ -1,39 +1,15 @@
 /* unspot extract: files to files. */
-#include <math.h>
 #include <omp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "base/memory.h"
 #include "command.h"
-#include "extract_arguments.h"
-#include "extract_frame.h"
-#include "fibermap.h"
-#include "finish.h"
-#include "io/frame_file.h"
+#include "extract_session.h"
 #include "io/image_file.h"
-#include "io/output.h"
 #include "io/psf_file.h"
 #include "options.h"
-#include "progress.h"
-#include "provenance.h"
 #include "version.h"
 
 static const double default_wave_step = 0.8; /* Angstrom; gpu_specter's */
-
-/* Everything between reading and writing. */
-struct session {
-    const struct arguments *arguments;
-    struct log log;
-    struct progress progress;
-    struct psf psf;
-    struct preproc preproc;
-    struct frame frame;
-    struct extract_options options;
-    struct timing timing;
-};
 
 /* Everything that can be said without opening a file. */
 static enum status check_usage(struct session *session, struct error *error)
@@ -69,13 +45,6 @@ static enum status check_usage(struct session *session, struct error *error)
         return error_set(error, STATUS_USAGE, "--backend %s: expected lapack or ref", arguments->backend);
     }
     return STATUS_OK;
-}
-
-static double file_bytes(const char *path)
-{
-    struct stat info;
-
-    return stat(path, &info) == 0 ? (double)info.st_size : 0;
 }
 
 static enum status check_outputs(const struct arguments *arguments, struct error *error)
@@ -176,106 +145,6 @@ static void set_options(struct session *session)
     session->timing.nspec = options->plan.nspec;
 }
 
-/* The options that the numbers depend on, in one line: equal lines and inputs give equal frames. */
-static void describe_options(const struct session *session, char *text, size_t size)
-{
-    const struct plan_options *plan = &session->options.plan;
-
-    snprintf(
-        text, size,
-        "wavelength=%.10g,%.10g,%.10g specmin=%zu nspec=%zu bundlesize=%zu nsubbundles=%zu nwavestep=%zu "
-        "wavepad=%zu pixpad-frac=%g regularize=%g psferr=%g maskbits=%d patch=%s solver=%s",
-        plan->wave_min, plan->wave_max, plan->wave_step, plan->specmin, plan->nspec, plan->bundlesize,
-        plan->nsubbundles, plan->nwavestep, plan->wavepad, plan->pixpad_frac, session->options.regularize,
-        session->options.psferr, session->arguments->maskbits, session->arguments->patch,
-        session->arguments->solver);
-}
-
-static void make_keywords(const struct session *session, long fibermin, struct keywords *keywords)
-{
-    const struct frame *frame = &session->frame;
-    char options[512];
-
-    describe_options(session, options, sizeof options);
-    keywords->count = 0;
-    keyword_integer(keywords, "NSPEC", (long long)frame->nspec, "Number of spectra");
-    keyword_real(keywords, "WAVEMIN", frame->wave[0], "First wavelength [Angstroms]");
-    keyword_real(keywords, "WAVEMAX", frame->wave[frame->nwave - 1], "Last wavelength [Angstroms]");
-    keyword_real(keywords, "WAVESTEP", frame->wave_step, "Wavelength step size [Angstroms]");
-    keyword_string(keywords, "SPECTER", "unspot " UNSPOT_VERSION, "Extraction program");
-    keyword_string(keywords, "IN_PSF", session->arguments->psf, "Input spectral PSF");
-    keyword_string(keywords, "IN_IMG", session->arguments->input, "Input image");
-    if (session->psf.original[0]) {
-        keyword_string(keywords, "ORIG_PSF", session->psf.original, "PSF that IN_PSF was made from");
-    }
-    keyword_integer(keywords, "FIBERMIN", fibermin, "First fiber");
-    keyword_string(keywords, "EXTROPTS", options, "");
-    keyword_string(keywords, "BACKEND", session->timing.backend, "Linear algebra of the extraction");
-    keyword_integer(keywords, "NREGPTCH", (long long)session->timing.nregularised,
-                    "Patches that were regularised");
-    keyword_integer(keywords, "NDNSPTCH", (long long)session->timing.ndense,
-                    "Patches left to the dense solver");
-    keyword_integer(keywords, "NBADPTCH", (long long)session->timing.nunsolved, "Patches without a solution");
-    provenance_dependencies(keywords, &session->preproc.header, linalg_description(session->options.linalg));
-}
-
-static enum status write_frame(const struct session *session, const struct table *fibermap,
-                               const struct keywords *keywords, struct error *error)
-{
-    const struct frame *frame = &session->frame;
-    struct frame_scores scores;
-    double *value = memory_zeroed(frame->nspec, 3 * sizeof(double));
-    enum status status;
-    size_t count;
-
-    if (!value) return memory_error(error, "scores");
-    count = frame_scores_compute(frame, &scores.band, &scores.window_min, &scores.window_max, value);
-    scores.value = value;
-    if (count == 0) {
-        log_warning(&session->log, "no wavelength lies in the scores' window %g to %g: SCORES is left out",
-                    scores.window_min, scores.window_max);
-    }
-    status = frame_file_write(session->arguments->output, frame, &session->preproc.header, fibermap,
-                              count > 0 ? &scores : NULL, keywords, error);
-    free(value);
-    return status;
-}
-
-static enum status write_outputs(struct session *session, struct error *error)
-{
-    const struct arguments *arguments = session->arguments;
-    struct table fibermap = {0};
-    struct keywords *keywords = memory_zeroed(1, sizeof *keywords);
-    double now = timing_now();
-    char camera[72];
-    long fibermin;
-    enum status status = keywords ? STATUS_OK : memory_error(error, "keywords");
-
-    cards_value(&session->preproc.header, "CAMERA", camera, sizeof camera);
-    if (status == STATUS_OK) {
-        status = fibermap_select(&session->preproc.fibermap, camera, session->psf.nspec,
-                                 session->options.plan.specmin, session->options.plan.nspec, &fibermap,
-                                 &fibermin, error);
-    }
-    if (status != STATUS_OK) goto done;
-    if (fibermap.header.count == 0)
-        log_warning(&session->log, "%s has no FIBERMAP: none is written", arguments->input);
-    make_keywords(session, fibermin, keywords);
-    log_info(&session->log, "writing %s", arguments->output);
-    status = write_frame(session, &fibermap, keywords, error);
-    if (status == STATUS_OK && arguments->model) {
-        log_info(&session->log, "writing the model image %s", arguments->model);
-        status = model_write(arguments->model, &session->frame, &session->preproc.header, keywords, error);
-    }
-    session->timing.stage[STAGE_WRITE].bytes =
-        file_bytes(arguments->output) + (arguments->model ? file_bytes(arguments->model) : 0);
-    timing_add(&session->timing, STAGE_WRITE, now, arguments->model ? 2 : 1);
-done:
-    table_free(&fibermap);
-    free(keywords);
-    return status;
-}
-
 static void summarise(const struct session *session)
 {
     const struct timing *timing = &session->timing;
@@ -322,7 +191,7 @@ static enum status run(struct session *session, struct error *error)
     status = extract_frame(&session->preproc, &session->psf, &session->options, &session->log,
                            &session->progress, &session->frame, &session->timing, error);
     session->timing.nwave = session->frame.nwave;
-    if (status == STATUS_OK) status = write_outputs(session, error);
+    if (status == STATUS_OK) status = extract_write(session, error);
     session->timing.total_seconds = timing_now() - start;
     if (status == STATUS_OK && arguments->timing) {
         status = timing_write(arguments->timing, &session->timing, error);

@@ -1,0 +1,35 @@
+/* One run of unspot extract: what passes between its steps. Private to extract*.c. */
+#ifndef UNSPOT_EXTRACT_SESSION_H
+#define UNSPOT_EXTRACT_SESSION_H
+
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "extract_arguments.h"
+#include "extract_frame.h"
+#include "progress.h"
+
+/* Everything between reading and writing. */
+struct session {
+    const struct arguments *arguments;
+    struct log log;
+    struct progress progress;
+    struct psf psf;
+    struct preproc preproc;
+    struct frame frame;
+    struct extract_options options;
+    struct timing timing;
+};
+
+/* Size of a file, for the timing; 0 when there is none. */
+static inline double file_bytes(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 ? (double)info.st_size : 0;
+}
+
+/* Writes the frame, and the model image when it is asked for, with their provenance. */
+enum status extract_write(struct session *session, struct error *error);
+
+#endif
