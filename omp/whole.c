@@ -36,7 +36,8 @@ static struct linalg_root root_of(const struct whole *whole, size_t spec, size_t
 /* Bytes of scratch for any operation of one thread; SIZE_MAX: impossible. */
 static size_t scratch_bytes(const struct whole *whole, size_t nspec, size_t zband)
 {
-    struct linalg_root root = root_of(whole, 0, wide_band(whole));
+    struct linalg_root root = {
+        .n = whole->nwave, .band = wide_band(whole), .nvec = VECTORS, .half = whole->half};
     size_t n = nspec * whole->nwave, tband = tiles_below(whole->band, nspec, nspec - 1);
 
     return max_size(linalg_band_inverse_bytes(whole->linalg, n, tband, zband, 1),

@@ -31,8 +31,16 @@ done
 help_of "info" '^compiler ' "$UNSPOT" info
 for option in '-i, --input' '-p, --psf' '-o, --output' '-m, --model' '-w, --wavelength' '-s, --specmin' \
     '-n, --nspec' '-r, --regularize' --bundlesize --nsubbundles --nwavestep --wavepad --wavepad-frac \
-    --pixpad-frac --psferr --loglevel --threads --solver --timing --progress; do
+    --pixpad-frac --psferr --loglevel --threads --patch --solver --timing --progress; do
     help_of "extract --help names $option" "^ +$option=[A-Z]" "$UNSPOT" extract --help
+done
+
+# The man page says the same as --help: it names every option of every command.
+manual=$(dirname "$0")/../src/unspot.1
+for command in extract make-psf simulate compare; do
+    for option in $("$UNSPOT" $command --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+' | grep -vE -- '--(help|usage)$'); do
+        check "the man page names $command $option" grep -qF -- "${option//-/\\-}" "$manual"
+    done
 done
 
 wrong() # REGEX COMMAND...
@@ -107,6 +115,8 @@ extract '--threads 100000' --threads 100000
 extract 'many' --threads many
 extract '--loglevel loud' --loglevel loud
 extract '--solver magic' --solver magic
+extract '--patch quilt' --patch quilt
+extract '--patch bundle' --patch bundle --solver dense
 extract '--backend abacus' --backend abacus
 extract '--progress sometimes' --progress sometimes
 
