@@ -42,8 +42,9 @@ struct workspace {
 static struct shape shape_of(size_t nspec, size_t nwave, size_t core_nspec, size_t band, size_t ndiag,
                              bool wide)
 {
-    struct shape shape = {.nspec = nspec, .nwave = nwave, .core_nspec = core_nspec, .half = ndiag / 2};
+    struct shape shape = {.nspec = nspec, .nwave = nwave, .core_nspec = core_nspec};
 
+    shape.half = ndiag / 2 < BAND_MAX ? ndiag / 2 : BAND_MAX;
     shape.n = nspec * nwave;
     shape.tband = (band * nspec + nspec - 1 + TILE - 1) / TILE;
     shape.band = band + 1 > shape.half ? band + 1 : shape.half;
@@ -238,6 +239,7 @@ enum solved banded_solve(const struct linalg *linalg, const struct patch *patch,
     struct workspace work = {0};
     size_t left = patch->core_nspec;
 
+    if (ndiag / 2 > BAND_MAX || patch->band > BAND_MAX) return IMPRECISE; /* spots too large for the root */
     wide = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, true);
     shape = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, false);
     if (layout(linalg, &wide, memory, &work) > work_bytes) return SINGULAR;

@@ -66,6 +66,13 @@ enum status whole_alloc(struct whole *whole, const struct linalg *linalg, size_t
 {
     size_t largest = min_size(nspec, CORE + 2 * PADDING), zband;
 
+    if (half > WHOLE_BAND_MAX || band >= WHOLE_BAND_MAX) {
+        memset(whole, 0, sizeof *whole);
+        return error_set(
+            error, STATUS_USAGE,
+            "--patch bundle: spots overlap within %zu wavelengths, it can do %d: use --patch step", band,
+            WHOLE_BAND_MAX - 1);
+    }
     *whole = (struct whole){.linalg = linalg, .nwave = nwave, .band = band, .half = half};
     whole->nthread = (size_t)omp_get_max_threads();
     zband = max_size(tiles_below(band, largest, largest - 1), tiles_below(wide_band(whole), largest, 0));
