@@ -18,25 +18,29 @@ static inline void hermite_pixels(double edge, double sigma, size_t n, size_t de
                                   double integral[SPOT_ORDERS][SPOT_WIDTH])
 {
     static const double sqrt_half = 0.70710678118654752440, one_over_sqrt_2pi = 0.39894228040143267794;
-    double u[SPOT_WIDTH + 1], value[SPOT_WIDTH + 1], before[SPOT_WIDTH + 1], inverse = 1 / sigma;
+    double u[SPOT_WIDTH], value[SPOT_WIDTH + 1] = {0}, before[SPOT_WIDTH] = {0}, inverse = 1 / sigma;
+    size_t edges = (n + SPOT_LANES) / SPOT_LANES * SPOT_LANES; /* n + 1, in whole lanes */
 
-    for (size_t i = 0; i <= n; i++) {
-        u[i] = (edge + (double)i) * inverse;
-        value[i] = erf(u[i] * sqrt_half);
-        before[i] = 0;
-    }
-    for (size_t i = 0; i < n; i++) integral[0][i] = 0.5 * (value[i + 1] - value[i]);
+    for (size_t i = 0; i < edges; i++) u[i] = (edge + (double)i) * inverse;
+    for (size_t i = 0; i <= n; i++) value[i] = erf(u[i] * sqrt_half);
+    for (size_t i = 0; i < edges; i++) integral[0][i] = i < n ? 0.5 * (value[i + 1] - value[i]) : 0;
     if (degree == 0) return;
     for (size_t i = 0; i <= n; i++) value[i] = exp(-0.5 * u[i] * u[i]) * one_over_sqrt_2pi;
     for (size_t m = 1; m <= degree; m++) { /* here value = He_(m-1) φ, before = He_(m-2) φ */
         double order = (double)m - 1;
 
-        for (size_t i = 0; i < n; i++) integral[m][i] = value[i] - value[i + 1];
-        for (size_t i = 0; i <= n; i++) {
-            double next = u[i] * value[i] - order * before[i];
+        for (size_t first = 0; first < edges; first += SPOT_LANES) {
+#pragma omp simd
+            for (size_t i = first; i < first + SPOT_LANES; i++) integral[m][i] = value[i] - value[i + 1];
+        }
+        for (size_t first = 0; first < edges; first += SPOT_LANES) {
+#pragma omp simd
+            for (size_t i = first; i < first + SPOT_LANES; i++) {
+                double next = u[i] * value[i] - order * before[i];
 
-            before[i] = value[i];
-            value[i] = next;
+                before[i] = value[i];
+                value[i] = next;
+            }
         }
     }
 }
