@@ -25,8 +25,9 @@ enum status frame_file_write(const char *path, const struct frame *frame, const 
                              const struct keywords *keywords, struct error *error);
 
 /* Reads FLUX, IVAR, WAVELENGTH (required), MASK, RESOLUTION, CHI2PIX, PIXMASKFRAC (NULL where absent) of any
- * frame file, float or double. specmin comes from FIBERMIN mod 500, else from the first value of a SPECTRA
- * HDU, else 0. The caller releases *frame with frame_free(), whatever the status. */
+ * frame file, float or double. specmin comes from FIBERMIN mod 500, else a
+ * SPECTRA HDU gives the spectrum of each row, else 0. The caller releases *frame with frame_free(), whatever
+ * the status. */
 enum status frame_file_read(const char *path, struct frame *frame, struct error *error);
 
 /* The true spectra of a simulated image: TRUEFLUX f8 [nspec][nwave], photons per Angstrom, and WAVELENGTH,

@@ -7,8 +7,9 @@
 
 enum { FIBERS_PER_CAMERA = 500 };
 
-/* FIBERMIN counts over all ten cameras of a kind. */
-static enum status read_specmin(struct input *input, struct frame *frame, struct error *error)
+/* Which spectra the rows hold: a list, SPECTRA, or all from FIBERMIN on, which counts over all cameras of a
+ * kind. */
+static enum status read_spectra(struct input *input, struct frame *frame, struct error *error)
 {
     struct wanted spectra = {.name = "SPECTRA", .type = TINT, .naxis = 1, .shape = {frame->nspec}};
     long long fibermin = 0;
@@ -22,8 +23,8 @@ static enum status read_specmin(struct input *input, struct frame *frame, struct
         return STATUS_OK;
     }
     status = read_array(input, &spectra, true, &list, error);
-    if (status == STATUS_OK && list && *(const int *)list >= 0) frame->specmin = (size_t)*(const int *)list;
-    free(list);
+    frame->spectrum = list;
+    if (frame->spectrum) frame->specmin = (size_t)frame->spectrum[0];
     return status;
 }
 
@@ -91,7 +92,7 @@ static enum status read_all(struct input *input, struct frame *frame, struct err
     frame->pixmask_fraction = data;
     if (status == STATUS_OK) status = read_wave(input, frame, error);
     if (status == STATUS_OK) status = read_resolution(input, frame, error);
-    if (status == STATUS_OK) status = read_specmin(input, frame, error);
+    if (status == STATUS_OK) status = read_spectra(input, frame, error);
     return status;
 }
 

@@ -13,7 +13,7 @@ static const double worthless_ivar = 1e-4; /* of the spectrum's median: bins wit
 /* Two frames and the rows of theirs that belong together. */
 struct pair {
     const struct frame *a, *b;
-    size_t offset; /* row of b = offset + row of a */
+    size_t *row; /* [row of a]: the row of b with the same spectrum */
 };
 
 struct tolerances tolerances_default(void)
@@ -59,7 +59,7 @@ static bool both_known(const struct pair *pair, size_t s, size_t w)
 {
     size_t nwave = pair->a->nwave;
 
-    return pair->a->ivar[s * nwave + w] > 0 && pair->b->ivar[(s + pair->offset) * nwave + w] > 0;
+    return pair->a->ivar[s * nwave + w] > 0 && pair->b->ivar[pair->row[s] * nwave + w] > 0;
 }
 
 /* Difference and limit of one bin. */
@@ -99,9 +99,9 @@ static void compare_bins(const struct pair *pair, enum quantity quantity, const 
             double value, limit;
 
             if (quantity != QUANTITY_PIXMASK && !both_known(pair, s, w)) continue;
-            value = bin_difference(pair, quantity, s * nwave + w, (s + pair->offset) * nwave + w, tolerances,
-                                   &limit);
-            note(difference, value, limit, pair->a->specmin + s, w);
+            value =
+                bin_difference(pair, quantity, s * nwave + w, pair->row[s] * nwave + w, tolerances, &limit);
+            note(difference, value, limit, frame_spectrum(pair->a, s), w);
             values[difference->count++] = isnan(value) ? INFINITY : value;
         }
     }
@@ -127,8 +127,8 @@ static void compare_resolution(const struct pair *pair, const struct tolerances 
 
                 if (row >= nwave || !both_known(pair, s, row)) continue;
                 value = fabs((double)a->resolution[(s * a->ndiag + k) * nwave + j] -
-                             (double)b->resolution[((s + pair->offset) * b->ndiag + k) * nwave + j]);
-                note(difference, value, tolerances->resolution, a->specmin + s, row);
+                             (double)b->resolution[(pair->row[s] * b->ndiag + k) * nwave + j]);
+                note(difference, value, tolerances->resolution, frame_spectrum(a, s), row);
                 values[count++] = isnan(value) ? INFINITY : value;
             }
         }
@@ -167,16 +167,16 @@ static void count_empty(const struct pair *pair, bool strict, double *values, st
     lost->available = lost->limited = empty->available = true;
     empty->limited = strict;
     for (size_t s = 0; s < pair->a->nspec; s++) {
-        const double *a = pair->a->ivar + s * nwave, *b = pair->b->ivar + (s + pair->offset) * nwave;
+        const double *a = pair->a->ivar + s * nwave, *b = pair->b->ivar + pair->row[s] * nwave;
         double floor_a = ivar_floor(a, nwave, values), floor_b = ivar_floor(b, nwave, values);
 
         for (size_t w = 0; w < nwave; w++) {
             bool known_a = a[w] > 0, known_b = b[w] > 0;
 
-            if (isnan(a[w]) || isnan(b[w])) count_bin(lost, pair->a->specmin + s, w);
+            if (isnan(a[w]) || isnan(b[w])) count_bin(lost, frame_spectrum(pair->a, s), w);
             if (known_a == known_b) continue;
-            count_bin(empty, pair->a->specmin + s, w);
-            if (known_a ? a[w] > floor_a : b[w] > floor_b) count_bin(lost, pair->a->specmin + s, w);
+            count_bin(empty, frame_spectrum(pair->a, s), w);
+            if (known_a ? a[w] > floor_a : b[w] > floor_b) count_bin(lost, frame_spectrum(pair->a, s), w);
         }
     }
 }
@@ -189,8 +189,8 @@ static void count_masks(const struct pair *pair, bool strict, struct difference 
     difference->limited = strict;
     for (size_t s = 0; s < pair->a->nspec; s++) {
         for (size_t w = 0; w < nwave; w++) {
-            if (pair->a->mask[s * nwave + w] != pair->b->mask[(s + pair->offset) * nwave + w]) {
-                count_bin(difference, pair->a->specmin + s, w);
+            if (pair->a->mask[s * nwave + w] != pair->b->mask[pair->row[s] * nwave + w]) {
+                count_bin(difference, frame_spectrum(pair->a, s), w);
             }
         }
     }
@@ -200,12 +200,16 @@ static enum status check_pair(struct pair *pair, struct error *error)
 {
     const struct frame *a = pair->a, *b = pair->b;
 
-    if (a->specmin < b->specmin || a->specmin + a->nspec > b->specmin + b->nspec) {
-        return error_set(error, STATUS_MISMATCH,
-                         "the first frame has spectra %zu to %zu, the second only %zu to %zu", a->specmin,
-                         a->specmin + a->nspec - 1, b->specmin, b->specmin + b->nspec - 1);
+    for (size_t s = 0; s < a->nspec; s++) {
+        size_t spectrum = frame_spectrum(a, s), row = 0;
+
+        while (row < b->nspec && frame_spectrum(b, row) != spectrum) row++;
+        if (row == b->nspec) {
+            return error_set(error, STATUS_MISMATCH, "the first frame has spectrum %zu, the second does not",
+                             spectrum);
+        }
+        pair->row[s] = row;
     }
-    pair->offset = a->specmin - b->specmin;
     if (a->nwave != b->nwave) {
         return error_set(error, STATUS_MISMATCH, "the frames have %zu and %zu wavelengths", a->nwave,
                          b->nwave);
@@ -230,15 +234,15 @@ enum status frame_difference(const struct frame *a, const struct frame *b,
 {
     struct pair pair = {.a = a, .b = b};
     struct difference *quantity = difference->quantity;
-    double *values;
-    enum status status = check_pair(&pair, error);
+    double *values = memory_zeroed(a->nspec * a->nwave, sizeof(double));
+    enum status status;
 
-    if (status != STATUS_OK) return status;
+    pair.row = memory_zeroed(a->nspec, sizeof(size_t));
+    status = values && pair.row ? check_pair(&pair, error) : memory_error(error, "comparison");
+    if (status != STATUS_OK) goto done;
     memset(difference, 0, sizeof *difference);
     difference->nspec = a->nspec;
     difference->nwave = a->nwave;
-    values = memory_zeroed(a->nspec * a->nwave, sizeof(double));
-    if (!values) return memory_error(error, "comparison");
     compare_bins(&pair, QUANTITY_FLUX, tolerances, values, &quantity[QUANTITY_FLUX]);
     compare_bins(&pair, QUANTITY_IVAR, tolerances, values, &quantity[QUANTITY_IVAR]);
     if (a->resolution && b->resolution) {
@@ -252,8 +256,10 @@ enum status frame_difference(const struct frame *a, const struct frame *b,
     }
     count_empty(&pair, tolerances->strict_mask, values, &quantity[QUANTITY_LOST], &quantity[QUANTITY_EMPTY]);
     if (a->mask && b->mask) count_masks(&pair, tolerances->strict_mask, &quantity[QUANTITY_MASK]);
+done:
     free(values);
-    return STATUS_OK;
+    free(pair.row);
+    return status;
 }
 
 enum quantity frame_difference_worst(const struct frame_difference *difference)

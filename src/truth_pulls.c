@@ -99,12 +99,13 @@ enum status frame_pulls(const struct frame *frame, const struct truth *truth, st
     work = memory_zeroed(bins, sizeof(double));
     if (!values || !work) status = memory_error(error, "pulls");
     for (size_t s = 0; status == STATUS_OK && s < frame->nspec; s++) {
-        const double *spectrum = find_spectrum(truth, frame->specmin + s, offset);
+        const double *spectrum = find_spectrum(truth, frame_spectrum(frame, s), offset);
 
         if (spectrum) {
             collect(frame, s, spectrum, values, pulls);
         } else {
-            status = error_set(error, STATUS_MISMATCH, "the truth has no spectrum %zu", frame->specmin + s);
+            status =
+                error_set(error, STATUS_MISMATCH, "the truth has no spectrum %zu", frame_spectrum(frame, s));
         }
     }
     if (status == STATUS_OK && pulls->count == 0) {

@@ -226,7 +226,22 @@ static void test_part_of_a_frame(void **state)
     frame_free(&f->a);
     make_frame(&f->a, SPECMIN + 2, 3);
     assert_int_equal(frame_difference(&f->a, &f->b, &f->tolerances, &f->difference, &error), STATUS_MISMATCH);
-    assert_string_equal(error.text, "the first frame has spectra 102 to 104, the second only 100 to 103");
+    assert_string_equal(error.text, "the first frame has spectrum 104, the second does not");
+}
+
+/* A frame whose rows are listed: the list counts, not specmin. */
+static void test_listed_spectra_are_found(void **state)
+{
+    struct fixture *f = *state;
+
+    frame_free(&f->a);
+    make_frame(&f->a, SPECMIN + 2, 1);
+    f->a.specmin = 0;
+    f->a.spectrum = malloc(sizeof(int32_t));
+    f->a.spectrum[0] = SPECMIN + 2;
+    assert_int_equal(worst_of(f), QUANTITY_COUNT);
+    f->a.spectrum[0] = SPECMIN + 3;
+    assert_int_not_equal(worst_of(f), QUANTITY_COUNT);
 }
 
 static void test_grids_must_agree(void **state)
@@ -338,6 +353,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_bins_without_ivar, setup, teardown),
         cmocka_unit_test_setup_teardown(test_masks_count_when_strict, setup, teardown),
         cmocka_unit_test_setup_teardown(test_part_of_a_frame, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_listed_spectra_are_found, setup, teardown),
         cmocka_unit_test_setup_teardown(test_grids_must_agree, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pulls, setup, teardown),
         cmocka_unit_test_setup_teardown(test_truth_must_cover_the_frame, setup, teardown),

@@ -21,6 +21,7 @@ void preproc_free(struct preproc *preproc)
 
 void frame_free(struct frame *frame)
 {
+    free(frame->spectrum);
     free(frame->wave);
     free(frame->flux);
     free(frame->ivar);

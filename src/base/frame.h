@@ -41,6 +41,7 @@ enum specmask {
  * and the row of the resolution matrix is the identity's. Nothing in here is ever NaN or infinite. */
 struct frame {
     size_t specmin;             /* spectrum of the PSF in row 0 */
+    int32_t *spectrum;          /* [spec] spectrum of the PSF in each row, or NULL: specmin + row */
     size_t nspec, nwave, ndiag; /* ndiag = 2 hsizey + 1 */
     double wave_min, wave_step; /* Angstrom; wave[i] = wave_min + i wave_step */
     double *wave;               /* [wave] */
@@ -54,6 +55,12 @@ struct frame {
     size_t model_nx, model_ny;
     double *model; /* [row][column] electrons, or NULL when not asked for */
 };
+
+/* Spectrum of the PSF in a row of a frame. */
+static inline size_t frame_spectrum(const struct frame *frame, size_t row)
+{
+    return frame->spectrum ? (size_t)frame->spectrum[row] : frame->specmin + row;
+}
 
 void preproc_free(struct preproc *preproc);
 void frame_free(struct frame *frame);
