@@ -119,13 +119,14 @@ static double overlap(const struct spots *spots, size_t spot, const double *scra
     int shift = spots->column[other] - spots->column[spot], rows = spots->row[other] - spots->row[spot];
     int shared = nx - abs(shift), groups = (shared + SPOT_LANES - 1) / SPOT_LANES;
     int first = shift >= 0 ? 0 : nx - groups * SPOT_LANES; /* column of the other spot */
-    int row = max_int(rows, 0), other_row = max_int(-rows, 0);
-    size_t stride = scratch_row(spots), shared_rows = (size_t)(ny - abs(rows));
-    const double *wa = scratch + (ptrdiff_t)((size_t)row * stride) + SPOT_LANES + first + shift;
-    const double *a = spots->value + (ptrdiff_t)((other * spots->ny + (size_t)other_row) * spots->nx) + first;
+    size_t stride = scratch_row(spots), shared_rows;
+    const double *wa, *a;
     double total = 0;
 
     if (shared <= 0 || abs(rows) >= ny) return 0;
+    shared_rows = (size_t)(ny - abs(rows));
+    wa = scratch + (size_t)max_int(rows, 0) * stride + (size_t)(SPOT_LANES + first + shift);
+    a = spots->value + (ptrdiff_t)((other * spots->ny + (size_t)max_int(-rows, 0)) * spots->nx) + first;
     for (; groups > GROUPS; groups -= GROUPS, wa += GROUPS * SPOT_LANES, a += GROUPS * SPOT_LANES) {
         total += sum_products(GROUPS, shared_rows, wa, stride, a, spots->nx);
     }
