@@ -1,0 +1,59 @@
+/* What the tests of the linear algebra share: operations as data; matrices built from known eigenvalues. */
+#ifndef UNSPOT_TESTS_LINALG_JOBS_H
+#define UNSPOT_TESTS_LINALG_JOBS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "linalg/linalg.h"
+
+enum op { CHOLESKY, SOLVE, BLOCKS, SQRT, OPS };
+
+extern const char *const op_name[OPS];
+
+struct sizes {
+    size_t n, nrhs, block, nblocks, batch;
+};
+
+/* One call of one operation: matrix is a or l, other is b or inverse. */
+struct job {
+    enum op op;
+    struct sizes sizes;
+    double *matrix, *other;
+    int *info;
+};
+
+size_t job_bytes(const struct linalg *linalg, enum op op, const struct sizes *s);
+int job_run_with(const struct linalg *linalg, const struct job *job, void *work, size_t bytes);
+int job_run(const struct linalg *linalg, const struct job *job); /* with a workspace of its own */
+
+/* Numbers in matrix and in other */
+size_t matrix_size(const struct sizes *s);
+size_t other_size(enum op op, const struct sizes *s);
+
+/* Zeros, and a copy of numbers; never NULL. */
+void *allocate(size_t count, size_t size);
+double *copy(size_t count, const double *from);
+
+/* a becomes H a H with H = 1 - 2 v vᵀ / (v·v) for a random v. */
+void reflect(size_t n, double *a, uint64_t *seed);
+
+/* A^power for a dense positive definite A with eigenvalues from 1 down to 1/condition, the same A for the
+ * same seed: so the inverse and the inverse square root are known without any linear algebra. */
+void fill_power(size_t n, double condition, double power, uint64_t seed, double *a);
+double *power_matrices(const struct sizes *s, double condition, double power); /* seeds 1, 2, ... */
+
+/* What stands above the diagonal belongs to somebody else: a NaN there spoils everything that reads it. */
+void spoil_upper(const struct sizes *s, double *a);
+
+/* L of power_matrices, by textbook loops that are not the backend's; NaN above the diagonal. */
+double *factors(const struct sizes *s, double condition);
+
+/* A problem that every operation can do, for tests of the interface. */
+struct job sample(enum op op, const struct sizes *s, int *info);
+void sample_free(struct job *job);
+
+/* Runs a group of tests on every backend, its state; returns main's exit status. */
+int on_every_backend(const char *group, int (*run)(const char *name, void *state));
+
+#endif
