@@ -6,21 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* desispec reads X.fits.gz where X.fits is asked for and absent, and the other way round. */
-static void choose_path(const char *asked, char *path, size_t size)
-{
-    size_t length = strlen(asked);
-    struct stat info;
-
-    snprintf(path, size, "%s", asked);
-    if (stat(path, &info) == 0 || errno != ENOENT) return;
-    if (length > 3 && strcmp(asked + length - 3, ".gz") == 0) {
-        path[length - 3] = '\0';
-    } else {
-        snprintf(path + length, size - length, ".gz");
-    }
-    if (stat(path, &info) != 0) snprintf(path, size, "%s", asked);
-}
+#include "io/path.h"
 
 /* What CFITSIO says of these cases is not for users. */
 static enum status check_file(struct input *input, bool *gzipped, struct error *error)
@@ -152,7 +138,7 @@ enum status input_open(const char *path, struct input *input, struct error *erro
     if (strlen(path) + sizeof ".gz" > sizeof input->path) {
         return error_set(error, STATUS_IO, "%.200s...: the name is too long", path);
     }
-    choose_path(path, input->path, sizeof input->path);
+    path_of_input(path, input->path, sizeof input->path);
     status = check_file(input, &gzipped, error);
     if (status == STATUS_OK) status = open_file(input, gzipped, error);
     if (status == STATUS_OK) status = check_structure(input, error);

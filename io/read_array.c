@@ -34,7 +34,13 @@ int read_bits(struct input *input, size_t first, size_t count, void *scratch, ui
     fits_read_img(input->file, compressed ? TDOUBLE : TLONGLONG, (LONGLONG)first + 1, (LONGLONG)count, NULL,
                   scratch, NULL, &fits);
     if (fits) return fits;
-    for (size_t i = 0; i < count; i++) bits[i] = (uint32_t)(compressed ? (LONGLONG)real[i] : integer[i]);
+    for (size_t i = 0; i < count; i++) {
+        LONGLONG value = compressed ? (LONGLONG)real[i] : integer[i];
+        bool beyond =
+            value > UINT32_MAX || value < INT32_MIN; /* bits above 31 count as bit 31: none is lost */
+
+        bits[i] = (uint32_t)value | (beyond ? (uint32_t)1 << 31 : 0);
+    }
     return 0;
 }
 

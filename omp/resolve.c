@@ -19,8 +19,11 @@ bool resolve_spectrum(const struct spectrum_root *root, size_t first, size_t n, 
             size_t column = first + j, row = column + k - root->half;
             bool inside = column + k >= root->half && row < root->nwave;
 
-            resolution[k * n + j] =
+            double value =
                 inside ? root->root[d * root->nwave + (row < column ? row : column)] / root->row_sum[row] : 0;
+
+            if (!isfinite(value)) return false;
+            resolution[k * n + j] = value;
         }
     }
     return true;

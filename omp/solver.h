@@ -23,18 +23,22 @@ static inline bool is_regular_pivot(double factor, double diagonal)
 }
 
 /* What gpu_specter adds to M's diagonal so that bins with little light do not make it singular
- * (algorithm.md): α² + 1e-15 with α = φmin - φ where φ < φmin = 1e-4 max φ, elsewhere α = regularize.
- * weight[n] is φ = Aᵀ w. */
+ * (algorithm.md): α² + 1e-15 with α = φmin - φ where φ < φmin = 1e-4 max φ, elsewhere α = regularize. weight
+ * is φ = Aᵀ w of a bin, largest the largest one around it. */
+static inline double solver_prior_of(double weight, double largest, double regularize)
+{
+    double missing = 1e-4 * largest - weight, alpha = missing > 0 ? missing : regularize;
+
+    return alpha * alpha + 1e-15;
+}
+
+/* The same for n bins of one patch. */
 static inline void solver_prior(size_t n, const double *weight, double regularize, double *prior)
 {
     double largest = 0;
 
     for (size_t i = 0; i < n; i++) largest = weight[i] > largest ? weight[i] : largest;
-    for (size_t i = 0; i < n; i++) {
-        double missing = 1e-4 * largest - weight[i], alpha = missing > 0 ? missing : regularize;
-
-        prior[i] = alpha * alpha + 1e-15;
-    }
+    for (size_t i = 0; i < n; i++) prior[i] = solver_prior_of(weight[i], largest, regularize);
 }
 
 #endif

@@ -11,9 +11,9 @@
 
 enum {
     LEGENDRE_TERMS = 64, /* coefficients of a series at most */
-    DOMAINS_MAX = 8,     /* different domains (and lengths) of series in one PSF; files have one or two */
+    DOMAINS_MAX = 64,    /* different domains (and lengths) of series in one PSF; files have one or two */
     PARAMETER_LANES = 8, /* parameters of a domain are padded to a multiple of this */
-    SLOTS_MAX = 528      /* values of a spot: Hermite orders up to 20 x 20, and padding */
+    SLOTS_MAX = 1024     /* values of a spot: Hermite orders up to 20 x 20, and padding */
 };
 
 /* Which parameter of a spot; Hermite coefficient (i, j) is PARAMETER_GH + i (degy + 1) + j, the tail follows.

@@ -61,13 +61,14 @@ double legendre_value(const struct legendre *series, size_t spec, double wavelen
 }
 
 void spots_corners(const struct spot_table *table, const struct psf *psf, size_t specmin, size_t nspec,
-                   double wave_min, double wave_step, size_t nwave, int *column, int *row)
+                   double wave_min, double wave_step, size_t nwave, int *column, int *row, bool *defined)
 {
 #pragma omp parallel for schedule(static)
     for (size_t w = 0; w < nwave; w++) {
         struct legendre_values values;
 
         legendre_values_at(table, wave_min + (double)w * wave_step, &values);
+        defined[w] = values.is_defined;
         for (size_t s = 0; s < nspec; s++) {
             double x = spot_parameter(table, specmin + s, &values, PARAMETER_X);
             double y = spot_parameter(table, specmin + s, &values, PARAMETER_Y);

@@ -28,9 +28,10 @@ void spots_free(struct spots *spots);
 void spots_evaluate(struct spots *spots, const struct psf *psf, size_t specmin, size_t nspec, double wave_min,
                     double wave_step, size_t nwave);
 
-/* Only the corners, for planning: column[nspec][nwave], row[nspec][nwave]. */
+/* Only the corners, for planning: column[nspec][nwave], row[nspec][nwave]; defined[nwave]: whether there are
+ * spots at a wavelength at all, or the PSF says nothing about it. */
 void spots_corners(const struct spot_table *table, const struct psf *psf, size_t specmin, size_t nspec,
-                   double wave_min, double wave_step, size_t nwave, int *column, int *row);
+                   double wave_min, double wave_step, size_t nwave, int *column, int *row, bool *defined);
 
 /* First pixel of a spot centred at position: floor(position - half_size + 0.5), held within +-2^28 so that
  * a series evaluated far outside its domain stays an integer. */

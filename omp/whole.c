@@ -66,8 +66,13 @@ enum status whole_alloc(struct whole *whole, const struct linalg *linalg, size_t
 {
     size_t largest = min_size(nspec, CORE + 2 * PADDING), zband;
 
-    if (half > WHOLE_BAND_MAX || band >= WHOLE_BAND_MAX) {
-        memset(whole, 0, sizeof *whole);
+    memset(whole, 0, sizeof *whole);
+    if (half > WHOLE_BAND_MAX) {
+        return error_set(error, STATUS_USAGE,
+                         "--patch bundle: R has %zu diagonals a side, it can do %d: use --patch step", half,
+                         WHOLE_BAND_MAX);
+    }
+    if (band >= WHOLE_BAND_MAX) {
         return error_set(
             error, STATUS_USAGE,
             "--patch bundle: spots overlap within %zu wavelengths, it can do %d: use --patch step", band,
@@ -222,6 +227,33 @@ static void take_roots(struct whole *whole, size_t band, bool is_last, size_t fi
     }
 }
 
+/* The prior of algorithm.md, block by block of wavelengths: a patch's share of a bundle each, so that a bin
+ * counts as dim beside its neighbourhood, not beside the brightest of the whole bundle. */
+static void make_prior(struct whole *whole, const struct overlaps *overlaps, double regularize)
+{
+    enum { BLOCK = 50, AROUND = 3 };
+    size_t nwave = whole->nwave;
+
+#pragma omp parallel for schedule(static)
+    for (size_t wave = 0; wave < nwave; wave += BLOCK) {
+        size_t first = wave > BLOCK ? wave - BLOCK : 0, last = min_size(wave + 2 * BLOCK, nwave);
+
+        for (size_t s = 0; s < whole->nspec; s++) {
+            size_t from = s > AROUND ? s - AROUND : 0, to = min_size(s + AROUND + 1, whole->nspec);
+            double largest = 0;
+
+            for (size_t t = from; t < to; t++) {
+                for (size_t w = first; w < last; w++)
+                    largest = fmax(largest, overlaps->weight[t * nwave + w]);
+            }
+            for (size_t w = wave; w < min_size(wave + BLOCK, nwave); w++) {
+                whole->prior[s * nwave + w] =
+                    solver_prior_of(overlaps->weight[s * nwave + w], largest, regularize);
+            }
+        }
+    }
+}
+
 static void place_group(const struct whole *whole, size_t number, struct whole_group *group)
 {
     group->core_first = number * CORE;
@@ -242,7 +274,7 @@ bool whole_solve(struct whole *whole, const struct overlaps *overlaps, double re
     memset(whole->solved, 0, whole->nspec * sizeof(bool));
     memset(whole->x, 0, whole->nspec * whole->nwave * sizeof(double));
     memcpy(whole->residual, overlaps->y, whole->nspec * whole->nwave * sizeof(double));
-    solver_prior(whole->nspec * whole->nwave, overlaps->weight, regularize, whole->prior);
+    make_prior(whole, overlaps, regularize);
 #pragma omp parallel for schedule(dynamic) reduction(max : largest)
     for (size_t g = 0; g < whole->ngroup;
          g++) { /* all that needs a group's factor, while it is in the cache */

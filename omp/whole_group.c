@@ -62,7 +62,7 @@ void whole_group_invert(struct whole *whole, const struct whole_group *group, si
     size_t nspec = group->nspec, nwave = whole->nwave, thread = (size_t)omp_get_thread_num();
     size_t zband = max_size(group->tband, tiles_below(band, nspec, 0));
     double *inverse = whole->inverse + thread * whole->inverse_size;
-    int info;
+    int info = 1;
 
     linalg_band_inverse(whole->linalg, nspec * nwave, group->tband, zband, group->l, inverse, x, 1,
                         whole->work + thread * whole->work_bytes, whole->work_bytes, &info);

@@ -2,6 +2,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "base/minmax.h"
 #include "command.h"
 #include "extract_session.h"
 #include "io/image_file.h"
@@ -10,6 +11,7 @@
 #include "version.h"
 
 static const double default_wave_step = 0.8; /* Angstrom; gpu_specter's */
+enum { default_wave_steps = 50 }; /* a patch on a shorter grid still has so many, as gpu_specter's */
 
 /* Everything that can be said without opening a file. */
 static enum status check_usage(struct session *session, struct error *error)
@@ -128,10 +130,12 @@ static void set_options(struct session *session)
 {
     const struct arguments *arguments = session->arguments;
     struct extract_options *options = &session->options;
+    size_t nwave = wavelength_count(options->plan.wave_min, options->plan.wave_max, options->plan.wave_step);
 
     options->plan.bundlesize = (size_t)arguments->bundlesize;
     options->plan.nsubbundles = (size_t)arguments->nsubbundles;
     options->plan.nwavestep = (size_t)arguments->nwavestep;
+    options->plan.nwavestep = min_size(options->plan.nwavestep, max_size(nwave, default_wave_steps));
     options->plan.wavepad =
         (size_t)(arguments->wavepad + (int)(arguments->wavepad * arguments->wavepad_frac));
     options->plan.pixpad_frac = arguments->pixpad_frac;
@@ -191,6 +195,11 @@ static enum status run(struct session *session, struct error *error)
     status = extract_frame(&session->preproc, &session->psf, &session->options, &session->log,
                            &session->progress, &session->frame, &session->timing, error);
     session->timing.nwave = session->frame.nwave;
+    if (status == STATUS_FORMAT) { /* only the PSF can be meant */
+        struct error cause = *error;
+
+        error_set(error, status, "%s: %s", arguments->psf, cause.text);
+    }
     if (status == STATUS_OK) status = extract_write(session, error);
     session->timing.total_seconds = timing_now() - start;
     if (status == STATUS_OK && arguments->timing) {

@@ -25,7 +25,8 @@ static size_t solver_bytes(const struct job *job)
     size_t banded = banded_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec, plan->band,
                                  job->frame->ndiag);
 
-    return job->options->solver == SOLVER_BANDED && banded > dense ? banded : dense;
+    if (job->options->solver == SOLVER_DENSE) return dense;
+    return dense == SIZE_MAX || (banded != SIZE_MAX && banded > dense) ? banded : dense;
 }
 
 enum status worker_alloc(struct worker *worker, const struct job *job, struct error *error)
@@ -43,7 +44,7 @@ enum status worker_alloc(struct worker *worker, const struct job *job, struct er
     worker->solution.resolution = memory_zeroed(ncore * job->frame->ndiag, sizeof(double));
     worker->chi2pix = memory_zeroed(ncore, sizeof(double));
     worker->pixels = memory_zeroed(quality_bytes(plan->npix), 1);
-    worker->solver = memory_zeroed(worker->solver_bytes, 1);
+    worker->solver = memory_raw(worker->solver_bytes, 1);
     if (worker->normal && worker->prior && worker->scratch && worker->solution.deconvolved &&
         worker->solution.flux && worker->solution.ivar && worker->solution.resolution && worker->chi2pix &&
         worker->pixels && worker->solver) {
@@ -71,7 +72,7 @@ enum outcome { EXTRACTED, REGULARISED, UNSOLVED, EMPTY };
 /* Solves with this regularisation, by the solver asked for; what the banded one cannot do precisely, densely.
  */
 static enum solved solve_regularised(struct worker *worker, const struct job *job, const struct patch *patch,
-                                     const struct normal *normal, double regularize)
+                                     const struct normal *normal, double regularize, bool *was_imprecise)
 {
     const struct linalg *linalg = job->options->linalg;
     size_t ndiag = job->frame->ndiag;
@@ -82,7 +83,7 @@ static enum solved solve_regularised(struct worker *worker, const struct job *jo
                                           worker->solver, worker->solver_bytes);
 
         if (solved != IMPRECISE) return solved;
-        worker->timing.ndense++;
+        *was_imprecise = true;
     }
     return dense_solve(linalg, patch, normal, worker->prior, ndiag, &worker->solution, worker->solver,
                        worker->solver_bytes);
@@ -92,13 +93,19 @@ static enum outcome solve(struct worker *worker, const struct job *job, const st
                           const struct normal *normal)
 {
     double largest = 0, regularize = job->options->regularize;
+    enum outcome outcome = UNSOLVED;
+    bool was_imprecise = false;
 
     for (size_t i = 0; i < normal->nspec * normal->nwave; i++) largest = fmax(largest, normal->weight[i]);
     if (largest == 0) return EMPTY;
-    if (solve_regularised(worker, job, patch, normal, regularize) == SOLVED) return EXTRACTED;
-    if (regularize > 0) return UNSOLVED;
-    return solve_regularised(worker, job, patch, normal, rescue_regularize) == SOLVED ? REGULARISED
-                                                                                      : UNSOLVED;
+    if (solve_regularised(worker, job, patch, normal, regularize, &was_imprecise) == SOLVED) {
+        outcome = EXTRACTED;
+    } else if (regularize < rescue_regularize &&
+               solve_regularised(worker, job, patch, normal, rescue_regularize, &was_imprecise) == SOLVED) {
+        outcome = REGULARISED;
+    }
+    worker->timing.ndense += was_imprecise;
+    return outcome;
 }
 
 static enum outcome solve_patch(struct worker *worker, const struct job *job, const struct patch *patch)
@@ -192,7 +199,7 @@ static void store_bin(const struct worker *worker, const struct job *job, const 
     frame->pixmask_fraction[out] = masked;
     frame->mask[out] = mask;
     if (outcome == UNSOLVED || outcome == EMPTY || masked > 1 - unusable_tolerance) return;
-    frame->chi2pix[out] = worker->chi2pix[core];
+    frame->chi2pix[out] = worker->chi2pix[core] < FLT_MAX ? worker->chi2pix[core] : FLT_MAX; /* also NaN */
     if (ivar < FLT_MIN) { /* the file's float32 would hold 0 */
         frame->mask[out] |= SPECMASK_NODATA;
         return;

@@ -47,7 +47,7 @@ static void note(struct difference *difference, double value, double limit, size
 
     if (isnan(value)) value = INFINITY; /* a NaN must never pass as agreement */
     if (value > difference->largest) difference->largest = value;
-    excess = value == 0 ? 0 : value / limit;
+    excess = value == 0 ? 0 : isfinite(value) && isfinite(limit) ? value / limit : INFINITY;
     if (difference->limited && excess > difference->excess) {
         difference->excess = excess;
         difference->spectrum = spectrum;

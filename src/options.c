@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "io/output.h"
+#include "io/path.h"
 
 /* The option before a bad value, "-n " before "x": popt names only the value when it stands apart. */
 static const char *option_before(int argc, const char **argv, const char *value)
@@ -93,7 +94,14 @@ enum status options_outputs(const struct named_file *files, size_t count, struct
     for (size_t i = 0; i < count; i++) {
         if (!files[i].path || !files[i].is_output) continue;
         for (size_t k = 0; k < count; k++) {
-            if (k == i || !files[k].path || !output_same_file(files[i].path, files[k].path)) continue;
+            char other[4096];
+
+            if (k == i || !files[k].path) continue;
+            if (files[k].is_output)
+                snprintf(other, sizeof other, "%s", files[k].path);
+            else
+                path_of_input(files[k].path, other, sizeof other);
+            if (!output_same_file(files[i].path, other)) continue;
             return error_set(error, STATUS_USAGE, "%s and %s are the same file, %s", files[k].option,
                              files[i].option, files[i].path);
         }

@@ -1,5 +1,6 @@
 #include "plan.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,23 +18,27 @@ struct corners {
     struct spot_table table;
     size_t nwave;
     int *column, *row;
+    bool *defined;      /* [wave] */
     struct range *rows; /* [nwave] scratch */
 };
 
-/* Pixels along one axis that the spots of some spectra and wavelengths cover, the last one excluded. */
-static struct range covered(const int *corner, size_t nwave, size_t spec, size_t nspec, size_t wave, size_t n,
-                            size_t size)
+/* Pixels along one axis that the spots of some spectra and wavelengths cover, the last one excluded; none
+ * where no wavelength is defined. */
+static struct range covered(const int *corner, const struct corners *corners, size_t spec, size_t nspec,
+                            size_t wave, size_t n, size_t size)
 {
-    struct range range = {corner[spec * nwave + wave], corner[spec * nwave + wave]};
+    struct range range = {INT_MAX, INT_MIN};
 
-    for (size_t s = spec; s < spec + nspec; s++) {
-        for (size_t w = wave; w < wave + n; w++) {
-            int pixel = corner[s * nwave + w];
+    for (size_t w = wave; w < wave + n; w++) {
+        if (!corners->defined[w]) continue;
+        for (size_t s = spec; s < spec + nspec; s++) {
+            int pixel = corner[s * corners->nwave + w];
 
             if (pixel < range.min) range.min = pixel;
             if (pixel > range.max) range.max = pixel;
         }
     }
+    if (range.min > range.max) return (struct range){0, 0};
     range.max += (int)size;
     return range;
 }
@@ -52,10 +57,10 @@ static void choose_pixels(struct patch *patch, const struct corners *corners, co
 {
     size_t ny = 2 * psf->hsizey + 1, nx = 2 * psf->hsizex + 1;
     struct range columns =
-        covered(corners->column, corners->nwave, patch->spec, patch->nspec, patch->wave, patch->nwave, nx);
+        covered(corners->column, corners, patch->spec, patch->nspec, patch->wave, patch->nwave, nx);
     struct range padded =
-        covered(corners->row, corners->nwave, patch->spec, patch->nspec, patch->wave, patch->nwave, ny);
-    struct range core = covered(corners->row, corners->nwave, patch->spec, patch->nspec,
+        covered(corners->row, corners, patch->spec, patch->nspec, patch->wave, patch->nwave, ny);
+    struct range core = covered(corners->row, corners, patch->spec, patch->nspec,
                                 patch->wave + patch->core_wave, patch->core_nwave, ny);
 
     patch->column_min = columns.min;
@@ -78,6 +83,8 @@ static bool any_overlap(const struct patch *patch, const struct corners *corners
             size_t second = s2 * corners->nwave + patch->wave + distance;
 
             for (size_t w = 0; w + distance < patch->nwave; w++) {
+                if (!corners->defined[patch->wave + w] || !corners->defined[patch->wave + w + distance])
+                    continue;
                 if (abs(corners->row[first + w] - corners->row[second + w]) < ny &&
                     abs(corners->column[first + w] - corners->column[second + w]) < nx) {
                     return true;
@@ -95,8 +102,7 @@ static size_t find_band(const struct patch *patch, const struct corners *corners
     size_t ny = 2 * psf->hsizey + 1, band = 0;
 
     for (size_t w = 0; w < patch->nwave; w++) {
-        corners->rows[w] =
-            covered(corners->row, corners->nwave, patch->spec, patch->nspec, patch->wave + w, 1, ny);
+        corners->rows[w] = covered(corners->row, corners, patch->spec, patch->nspec, patch->wave + w, 1, ny);
     }
     for (size_t w = 0; w < patch->nwave; w++) {
         for (size_t v = w + band + 1; v < patch->nwave; v++) {
@@ -216,7 +222,7 @@ static void add_bundle(struct plan *plan, const struct plan_options *options, co
     plan->nbundle++;
     *bundle = (struct planned_bundle){.specmin = first, .nspec = last - first, .first_patch = plan->npatch};
     spots_corners(&corners->table, psf, first, last - first, plan->spot_wave_min, options->wave_step,
-                  plan->spot_nwave, corners->column, corners->row);
+                  plan->spot_nwave, corners->column, corners->row, corners->defined);
     for (size_t i = 0; i < options->nsubbundles; i++) {
         struct subbundle sub = subbundle_of(options, psf, number, i);
 
@@ -226,6 +232,12 @@ static void add_bundle(struct plan *plan, const struct plan_options *options, co
         }
     }
     bundle->npatch = plan->npatch - bundle->first_patch;
+    if (options->whole_bundles) { /* all that overlaps, in patches or not, wanted or not */
+        struct patch all = {.nspec = bundle->nspec, .nwave = plan->spot_nwave};
+
+        bundle->band = find_band(&all, corners, psf);
+        plan->band = max_size(plan->band, bundle->band);
+    }
     bundle->keep_first = max_size(number * options->bundlesize, options->specmin) - first;
     bundle->keep_nspec = min_size((number + 1) * options->bundlesize, options->specmin + options->nspec) -
                          bundle->keep_first - first;
@@ -255,9 +267,10 @@ enum status plan_make(struct plan *plan, const struct plan_options *options, con
     corners.column = memory_zeroed(options->bundlesize * plan->spot_nwave, sizeof(int));
     corners.row = memory_zeroed(options->bundlesize * plan->spot_nwave, sizeof(int));
     corners.rows = memory_zeroed(plan->spot_nwave, sizeof *corners.rows);
-    if (plan->bundle && plan->patch && corners.column && corners.row && corners.rows) {
+    corners.defined = memory_zeroed(plan->spot_nwave, sizeof *corners.defined);
+    if (plan->bundle && plan->patch && corners.column && corners.row && corners.rows && corners.defined) {
         status = spot_table_make(&corners.table, psf, error);
-        for (size_t bundle = first; bundle <= last; bundle++)
+        for (size_t bundle = first; bundle <= last && status == STATUS_OK; bundle++)
             add_bundle(plan, options, psf, bundle, &corners);
     } else {
         status = memory_error(error, "plan of patches");
@@ -266,6 +279,7 @@ enum status plan_make(struct plan *plan, const struct plan_options *options, con
     free(corners.column);
     free(corners.row);
     free(corners.rows);
+    free(corners.defined);
     return status;
 }
 

@@ -41,8 +41,9 @@ static enum status check_options(const struct simulate_options *options, struct 
         return error_set(error, STATUS_USAGE, "--readnoise %g: expected electrons, 0.001 to 1e6",
                          options->readnoise);
     }
-    if (options->threads < 0) {
-        return error_set(error, STATUS_USAGE, "--threads %d: must not be negative", options->threads);
+    if (options->threads < 0 || options->threads > 4096) {
+        return error_set(error, STATUS_USAGE, "--threads %d: expected a number from 0 to 4096",
+                         options->threads);
     }
     if (options->loglevel) return options_loglevel(options->loglevel, log, error);
     return STATUS_OK;
@@ -104,6 +105,11 @@ static enum status prepare(const struct simulate_options *options, const struct 
         status = options_wavelengths(options->wavelength, &first, &last, &step, error);
     } else {
         status = simulation_default_grid(psf, &first, &last, &step, error);
+    }
+    if (status == STATUS_OK && (first < psf->wave_min || last > psf->wave_max)) {
+        status = error_set(error, STATUS_USAGE,
+                           "--wavelength %s: the PSF %s is defined from %g to %g Angstrom only",
+                           options->wavelength, options->psf, psf->wave_min, psf->wave_max);
     }
     if (status == STATUS_OK) simulation_set_grid(simulation, psf, first, last, step);
     return status;

@@ -1,6 +1,7 @@
 #include "timing.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -76,8 +77,11 @@ enum status timing_write(const char *path, const struct timing *timing, struct e
     if (status != STATUS_OK) return status;
     file = fopen(output.temporary, "w");
     if (file) {
+        bool written;
+
         print_json(file, timing);
-        if (!ferror(file) && fclose(file) == 0) return output_commit(&output, error);
+        written = !ferror(file);
+        if (fclose(file) == 0 && written) return output_commit(&output, error);
     }
     status = error_set(error, STATUS_IO, "%s: cannot be written: %s", path, strerror(errno));
     output_abandon(&output);

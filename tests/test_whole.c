@@ -41,7 +41,7 @@ static int simulate(void **state)
     }
     good = good && expected && mask && simulate_spectra(&simulation, &truth, &error) == STATUS_OK;
     for (size_t w = 0; good && w < truth.nwave; w++)
-        truth.flux[5 * truth.nwave + w] += 1e5; /* a bright star */
+        truth.flux[5 * truth.nwave + w] += 2e4; /* a bright star */
     good = good && simulate_light(&psf, &truth, expected, &error) == STATUS_OK &&
            simulate_detector(&psf, &simulation, expected, &image, mask, &error) == STATUS_OK;
     for (size_t i = 0; good && i < psf.nx * psf.ny; i++) image.ivar[i] = mask[i] ? 0 : image.ivar[i];
