@@ -189,6 +189,8 @@ static enum status run(struct session *session, struct error *error)
     if (status == STATUS_OK) status = fit_together(session, error);
     if (status != STATUS_OK) return status;
     set_options(session);
+    status = extract_select_fibers(session, error);
+    if (status != STATUS_OK) return status;
     log_info(&session->log, "extracting spectra %zu to %zu, %g to %g Angstrom in steps of %g",
              session->options.plan.specmin, session->options.plan.specmin + session->options.plan.nspec - 1,
              session->options.plan.wave_min, session->options.plan.wave_max, session->options.plan.wave_step);
@@ -218,6 +220,7 @@ enum status extract_command(int argc, const char **argv, struct error *error)
     if (status == STATUS_OK) status = run(&session, error);
     psf_free(&session.psf);
     preproc_free(&session.preproc);
+    table_free(&session.fibermap);
     frame_free(&session.frame);
     arguments_free(&arguments);
     return status;

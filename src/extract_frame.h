@@ -31,7 +31,8 @@ struct extract_options {
 
 /* Extracts. *frame is filled and released by the caller with frame_free(), whatever the status. *timing gets
  * the stages from plan to finish, and the counts of regularised and unsolved patches. The result is the same,
- * bit by bit, for any number of threads, and for a spectrum whichever others are extracted. */
+ * bit by bit, for any number of threads, and for a spectrum whichever others are extracted (but for
+ * BAD2DFIT in its mask). */
 enum status extract_frame(const struct preproc *preproc, const struct psf *psf,
                           const struct extract_options *options, const struct log *log,
                           struct progress *progress, struct frame *frame, struct timing *timing,

@@ -16,6 +16,8 @@ struct session {
     struct progress progress;
     struct psf psf;
     struct preproc preproc;
+    struct table fibermap; /* the rows that are extracted */
+    long fibermin;
     struct frame frame;
     struct extract_options options;
     struct timing timing;
@@ -28,6 +30,9 @@ static inline double file_bytes(const char *path)
 
     return stat(path, &info) == 0 ? (double)info.st_size : 0;
 }
+
+/* Selects the fibermap's rows: before the work, as they may be missing. */
+enum status extract_select_fibers(struct session *session, struct error *error);
 
 /* Writes the frame, and the model image when it is asked for, with their provenance. */
 enum status extract_write(struct session *session, struct error *error);

@@ -76,28 +76,30 @@ static enum status write_frame(const struct session *session, const struct table
     return status;
 }
 
+enum status extract_select_fibers(struct session *session, struct error *error)
+{
+    char camera[72];
+
+    cards_value(&session->preproc.header, "CAMERA", camera, sizeof camera);
+    if (session->preproc.fibermap.header.count == 0) {
+        log_warning(&session->log, "%s has no FIBERMAP: none is written", session->arguments->input);
+    }
+    return fibermap_select(&session->preproc.fibermap, camera, session->psf.nspec,
+                           session->options.plan.specmin, session->options.plan.nspec, &session->fibermap,
+                           &session->fibermin, error);
+}
+
 enum status extract_write(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
-    struct table fibermap = {0};
     struct keywords *keywords = memory_zeroed(1, sizeof *keywords);
     double now = timing_now();
-    char camera[72];
-    long fibermin;
-    enum status status = keywords ? STATUS_OK : memory_error(error, "keywords");
+    enum status status;
 
-    cards_value(&session->preproc.header, "CAMERA", camera, sizeof camera);
-    if (status == STATUS_OK) {
-        status = fibermap_select(&session->preproc.fibermap, camera, session->psf.nspec,
-                                 session->options.plan.specmin, session->options.plan.nspec, &fibermap,
-                                 &fibermin, error);
-    }
-    if (status != STATUS_OK) goto done;
-    if (fibermap.header.count == 0)
-        log_warning(&session->log, "%s has no FIBERMAP: none is written", arguments->input);
-    make_keywords(session, fibermin, keywords);
+    if (!keywords) return memory_error(error, "keywords");
+    make_keywords(session, session->fibermin, keywords);
     log_info(&session->log, "writing %s", arguments->output);
-    status = write_frame(session, &fibermap, keywords, error);
+    status = write_frame(session, &session->fibermap, keywords, error);
     if (status == STATUS_OK && arguments->model) {
         log_info(&session->log, "writing the model image %s", arguments->model);
         status = model_write(arguments->model, &session->frame, &session->preproc.header, keywords, error);
@@ -105,8 +107,6 @@ enum status extract_write(struct session *session, struct error *error)
     session->timing.stage[STAGE_WRITE].bytes =
         file_bytes(arguments->output) + (arguments->model ? file_bytes(arguments->model) : 0);
     timing_add(&session->timing, STAGE_WRITE, now, arguments->model ? 2 : 1);
-done:
-    table_free(&fibermap);
     free(keywords);
     return status;
 }

@@ -56,6 +56,26 @@ static void set_identity_row(struct frame *frame, size_t spec, size_t wave)
     }
 }
 
+/* A patch without a solution has no columns of R: rows of other patches that reach there are cut short, and
+ * say so. */
+static void flag_cut_rows(struct frame *frame)
+{
+    static const uint32_t unsolved = SPECMASK_BAD2DFIT | SPECMASK_NODATA;
+    size_t nwave = frame->nwave, half = frame->ndiag / 2;
+
+    for (size_t spec = 0; spec < frame->nspec; spec++) {
+        const double *ivar = frame->ivar + spec * nwave;
+        uint32_t *mask = frame->mask + spec * nwave;
+
+        for (size_t column = 0; column < nwave; column++) {
+            if ((mask[column] & unsolved) != unsolved) continue;
+            for (size_t row = column > half ? column - half : 0; row <= column + half && row < nwave; row++) {
+                if (ivar[row] > 0) mask[row] |= SPECMASK_BAD2DFIT;
+            }
+        }
+    }
+}
+
 static bool all_finite(const struct frame *frame)
 {
     size_t nbin = frame->nspec * frame->nwave;
@@ -80,6 +100,7 @@ enum status finish_frame(struct frame *frame, struct error *error)
     enum status status = flag_bad_fits(frame, error);
 
     if (status != STATUS_OK) return status;
+    flag_cut_rows(frame);
     for (size_t spec = 0; spec < frame->nspec; spec++) {
         for (size_t wave = 0; wave < frame->nwave; wave++) {
             size_t i = spec * frame->nwave + wave;
