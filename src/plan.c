@@ -76,20 +76,22 @@ static bool any_overlap(const struct patch *patch, const struct corners *corners
                         size_t distance)
 {
     int nx = 2 * (int)psf->hsizex + 1, ny = 2 * (int)psf->hsizey + 1;
+    size_t count = patch->nwave > distance ? patch->nwave - distance : 0;
+    const bool *defined = corners->defined + patch->wave;
 
     for (size_t s1 = patch->spec; s1 < patch->spec + patch->nspec; s1++) {
         for (size_t s2 = patch->spec; s2 < patch->spec + patch->nspec; s2++) {
             size_t first = s1 * corners->nwave + patch->wave;
             size_t second = s2 * corners->nwave + patch->wave + distance;
+            const int *row = corners->row + first, *other_row = corners->row + second;
+            const int *column = corners->column + first, *other_column = corners->column + second;
+            int found = 0;
 
-            for (size_t w = 0; w + distance < patch->nwave; w++) {
-                if (!corners->defined[patch->wave + w] || !corners->defined[patch->wave + w + distance])
-                    continue;
-                if (abs(corners->row[first + w] - corners->row[second + w]) < ny &&
-                    abs(corners->column[first + w] - corners->column[second + w]) < nx) {
-                    return true;
-                }
+            for (size_t w = 0; w < count; w++) { /* without branches: in vectors */
+                found |= (int)defined[w] & (int)defined[w + distance] & (abs(row[w] - other_row[w]) < ny) &
+                         (abs(column[w] - other_column[w]) < nx);
             }
+            if (found) return true;
         }
     }
     return false;
