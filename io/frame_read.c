@@ -5,8 +5,6 @@
 #include "io/input.h"
 #include "io/read_array.h"
 
-enum { FIBERS_PER_CAMERA = 500 };
-
 /* Which spectra the rows hold: a list, SPECTRA, or all from FIBERMIN on, which counts over all cameras of a
  * kind. */
 static enum status read_spectra(struct input *input, struct frame *frame, struct error *error)
@@ -19,7 +17,7 @@ static enum status read_spectra(struct input *input, struct frame *frame, struct
 
     if (status != STATUS_OK) return status;
     if (input_integer(input, "FLUX", "FIBERMIN", &fibermin, &ignored) == STATUS_OK) {
-        if (fibermin >= 0) frame->specmin = (size_t)fibermin % FIBERS_PER_CAMERA;
+        if (fibermin >= 0) frame->specmin = (size_t)fibermin % FIBERS_PER_PETAL;
         return STATUS_OK;
     }
     status = read_array(input, &spectra, true, &list, error);

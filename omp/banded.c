@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "omp/resolve.h"
 
-enum { TILE = LINALG_TILE, VECTORS = 2, BAND_MAX = 31, WIDER = 12 };
+enum { TILE = LINALG_TILE };
 
 static const double flux_error = 5e-7; /* sigma, that cutting S_s may cost */
 
@@ -26,8 +26,8 @@ struct workspace {
     double *x;        /* [8 ntile] */
     double *diagonal; /* [n] of M */
     double *c;        /* [core][band + 1][nwave]: diagonals of C_ss */
-    double *vector;   /* [core][VECTORS][nwave]: 1 and x_s */
-    double *product;  /* [core][VECTORS][nwave]: Q 1 and Q x_s */
+    double *vector;   /* [core][RESOLVE_VECTORS][nwave]: 1 and x_s */
+    double *product;  /* [core][RESOLVE_VECTORS][nwave]: Q 1 and Q x_s */
     double *root;     /* [core][half + 1][nwave]: diagonals of Q */
     double *edge;     /* [core][nwave] */
     double *spread;   /* [core] */
@@ -37,21 +37,15 @@ struct workspace {
     size_t linalg_bytes;
 };
 
-/* wide: WIDER wavelengths more than the one beyond where spots overlap; S_s falls to a hundredth over them.
- */
 static struct shape shape_of(size_t nspec, size_t nwave, size_t core_nspec, size_t band, size_t ndiag,
                              bool wide)
 {
-    struct shape shape = {.nspec = nspec, .nwave = nwave, .core_nspec = core_nspec};
+    struct shape shape = {.nspec = nspec, .nwave = nwave, .core_nspec = core_nspec, .n = nspec * nwave};
 
-    shape.half = ndiag / 2 < BAND_MAX ? ndiag / 2 : BAND_MAX;
-    shape.n = nspec * nwave;
-    shape.tband = (band * nspec + nspec - 1 + TILE - 1) / TILE;
-    shape.band = band + 1 > shape.half ? band + 1 : shape.half;
-    if (wide) shape.band += WIDER;
-    if (shape.band > BAND_MAX) shape.band = BAND_MAX;
-    shape.zband = (shape.band * nspec + TILE - 1) / TILE;
-    if (shape.zband < shape.tband) shape.zband = shape.tband;
+    shape.half = min_size(ndiag / 2, RESOLVE_BAND_MAX);
+    shape.tband = tiles_below(band, nspec, nspec - 1);
+    shape.band = resolve_band(band, shape.half, wide);
+    shape.zband = max_size(shape.tband, tiles_below(shape.band, nspec, 0));
     return shape;
 }
 
@@ -59,7 +53,7 @@ static struct linalg_root root_of(const struct shape *shape, const struct worksp
 {
     return (struct linalg_root){.n = shape->nwave,
                                 .band = shape->band,
-                                .nvec = VECTORS,
+                                .nvec = RESOLVE_VECTORS,
                                 .half = shape->half,
                                 .inverse = work->c,
                                 .vector = work->vector,
@@ -81,8 +75,8 @@ static size_t layout(const struct linalg *linalg, const struct shape *shape, cha
                              TILE * linalg_band_ntile(shape->n),
                              shape->n,
                              core * (shape->band + 1) * nwave,
-                             core * VECTORS * nwave,
-                             core * VECTORS * nwave,
+                             core * RESOLVE_VECTORS * nwave,
+                             core * RESOLVE_VECTORS * nwave,
                              core * (shape->half + 1) * nwave,
                              core * nwave,
                              core};
@@ -99,7 +93,7 @@ static size_t layout(const struct linalg *linalg, const struct shape *shape, cha
     work->todo = memory ? (size_t *)(memory + bytes) : NULL;
     bytes += memory_round_up(core * sizeof(size_t));
     work->linalg = memory ? memory + bytes : NULL;
-    work->linalg_bytes = inverse_bytes > root_bytes ? inverse_bytes : root_bytes;
+    work->linalg_bytes = max_size(inverse_bytes, root_bytes);
     return work->linalg_bytes == SIZE_MAX ? SIZE_MAX : bytes + work->linalg_bytes;
 }
 
@@ -172,22 +166,10 @@ static void gather(const struct patch *patch, const struct shape *shape, const s
 
     for (size_t k = 0; k < ntodo; k++) {
         size_t spec = patch->core_spec + todo[k];
-        double *vector = work->vector + k * VECTORS * nwave;
 
-        for (size_t d = 0; d <= shape->band; d++) {
-            double *out = work->c + (k * (shape->band + 1) + d) * nwave;
-
-            for (size_t wave = 0; wave < nwave; wave++) {
-                size_t row = (wave + d) * nspec + spec, column = wave * nspec + spec;
-
-                out[wave] =
-                    wave + d < nwave ? work->inverse[linalg_inverse_index(shape->zband, row, column)] : 0;
-            }
-        }
-        for (size_t wave = 0; wave < nwave; wave++) {
-            vector[wave] = 1;
-            vector[nwave + wave] = deconvolved[spec * nwave + wave];
-        }
+        resolve_diagonals(work->inverse, shape->zband, nspec, nwave, spec, shape->band,
+                          work->c + k * (shape->band + 1) * nwave);
+        resolve_vectors(nwave, deconvolved + spec * nwave, work->vector + k * RESOLVE_VECTORS * nwave);
     }
 }
 
@@ -213,13 +195,7 @@ static size_t resolve(const struct linalg *linalg, const struct patch *patch, co
     for (size_t k = 0; k < ntodo; k++) {
         size_t s = todo[k];
         double *flux = solution->flux + s * bins, *ivar = solution->ivar + s * bins;
-        struct spectrum_root spectrum = {.nwave = nwave,
-                                         .half = shape->half,
-                                         .row_sum = work->product + k * VECTORS * nwave,
-                                         .product = work->product + (k * VECTORS + 1) * nwave,
-                                         .root = work->root + k * (shape->half + 1) * nwave,
-                                         .edge = work->edge + k * nwave,
-                                         .spread = work->spread[k]};
+        struct spectrum_root spectrum = resolve_root(&root, k);
 
         if (work->info[k] != 0 ||
             !resolve_spectrum(&spectrum, patch->core_wave, bins, flux, ivar,
@@ -239,7 +215,8 @@ enum solved banded_solve(const struct linalg *linalg, const struct patch *patch,
     struct workspace work = {0};
     size_t left = patch->core_nspec;
 
-    if (ndiag / 2 > BAND_MAX || patch->band > BAND_MAX) return IMPRECISE; /* spots too large for the root */
+    if (ndiag / 2 > RESOLVE_BAND_MAX || patch->band > RESOLVE_BAND_MAX)
+        return IMPRECISE; /* spots too large for the root */
     wide = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, true);
     shape = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, false);
     if (layout(linalg, &wide, memory, &work) > work_bytes) return SINGULAR;

@@ -2,24 +2,7 @@
 
 #include <omp.h>
 
-/* The rows row_min ... row_max - 1 of one spot. */
-static void add_rows(const struct spots *spots, size_t spot, double amplitude, int row_min, int row_max,
-                     size_t nx, double *restrict image)
-{
-    int column = spots->column[spot], row0 = spots->row[spot];
-    int column_min = column > 0 ? column : 0;
-    int column_max = column + (int)spots->nx < (int)nx ? column + (int)spots->nx : (int)nx;
-    const double *value = spots->value + spot * spots->nx * spots->ny;
-
-    if (row0 > row_min) row_min = row0;
-    if (row0 + (int)spots->ny < row_max) row_max = row0 + (int)spots->ny;
-    for (int row = row_min; row < row_max; row++) {
-        const double *a = value + (row - row0) * (int)spots->nx - column;
-        double *pixel = image + (size_t)row * nx;
-
-        for (int c = column_min; c < column_max; c++) pixel[c] += amplitude * a[c];
-    }
-}
+#include "omp/footprint.h"
 
 void model_add(const struct spots *spots, size_t spec, size_t nspec, size_t wave, size_t nwave,
                const double *flux, size_t flux_stride, double width, size_t nx, size_t ny, double *image)
@@ -27,15 +10,17 @@ void model_add(const struct spots *spots, size_t spec, size_t nspec, size_t wave
 #pragma omp parallel
     { /* each thread owns a band of rows */
         int thread = omp_get_thread_num(), nthreads = omp_get_num_threads();
-        int row_min = (int)(ny * (size_t)thread / (size_t)nthreads);
-        int row_max = (int)(ny * ((size_t)thread + 1) / (size_t)nthreads);
+        struct patch rows = {.row_min = (int)(ny * (size_t)thread / (size_t)nthreads),
+                             .row_max = (int)(ny * ((size_t)thread + 1) / (size_t)nthreads),
+                             .column_max = (int)nx};
+        double *own = image + (size_t)rows.row_min * nx;
 
         for (size_t s = 0; s < nspec; s++) {
             for (size_t w = 0; w < nwave; w++) {
                 size_t spot = (spec + s) * spots->nwave + wave + w;
                 double amplitude = flux[s * flux_stride + w] * width;
 
-                if (amplitude != 0) add_rows(spots, spot, amplitude, row_min, row_max, nx, image);
+                if (amplitude != 0) footprint_add(&rows, spots, spot, amplitude, own);
             }
         }
     }

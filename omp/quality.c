@@ -9,22 +9,6 @@ size_t quality_bytes(size_t npix)
     return 2 * npix * sizeof(double);
 }
 
-/* model[row][column] of the patch += amplitude · spot */
-static void add_spot(const struct patch *patch, const struct spots *spots, size_t spot, double amplitude,
-                     double *restrict model)
-{
-    struct footprint foot = footprint_of(patch, spots, spot);
-    int width = patch->column_max - patch->column_min;
-    const double *value = spots->value + spot * spots->nx * spots->ny;
-
-    for (int row = foot.row_min; row < foot.row_max; row++) {
-        const double *a = value + (row - foot.row) * (int)spots->nx - foot.column;
-        double *m = model + (row - patch->row_min) * width - patch->column_min;
-
-        for (int c = foot.column_min; c < foot.column_max; c++) m[c] += amplitude * a[c];
-    }
-}
-
 /* Turns the model into χ² and usable (0 or 1), pixel by pixel. */
 static void compare_pixels(const struct patch *patch, const struct pixels *pixels, double psferr,
                            double *restrict chi2, double *restrict usable)
@@ -78,8 +62,8 @@ void quality_chi2pix(const struct patch *patch, const struct spots *spots, const
     memset(chi2, 0, npix * sizeof(double));
     for (size_t spec = 0; spec < patch->nspec; spec++) {
         for (size_t wave = 0; wave < patch->nwave; wave++) {
-            add_spot(patch, spots, (patch->spec + spec) * spots->nwave + patch->wave + wave,
-                     deconvolved[spec * patch->nwave + wave], chi2);
+            footprint_add(patch, spots, (patch->spec + spec) * spots->nwave + patch->wave + wave,
+                          deconvolved[spec * patch->nwave + wave], chi2);
         }
     }
     compare_pixels(patch, pixels, psferr, chi2, usable);

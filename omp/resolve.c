@@ -2,6 +2,40 @@
 
 #include <math.h>
 
+void resolve_diagonals(const double *inverse, size_t zband, size_t nspec, size_t nwave, size_t spec,
+                       size_t band, double *c)
+{
+    for (size_t d = 0; d <= band; d++) {
+        for (size_t w = 0; w < nwave; w++) {
+            size_t row = (w + d) * nspec + spec, column = w * nspec + spec;
+
+            c[d * nwave + w] = w + d < nwave ? inverse[linalg_inverse_index(zband, row, column)] : 0;
+        }
+    }
+}
+
+void resolve_vectors(size_t nwave, const double *x, double *vector)
+{
+    for (size_t w = 0; w < nwave; w++) {
+        vector[w] = 1;
+        vector[nwave + w] = x[w];
+    }
+}
+
+struct spectrum_root resolve_root(const struct linalg_root *root, size_t k)
+{
+    size_t nwave = root->n;
+    const double *product = root->product + k * RESOLVE_VECTORS * nwave;
+
+    return (struct spectrum_root){.nwave = nwave,
+                                  .half = root->half,
+                                  .row_sum = product,
+                                  .product = product + nwave,
+                                  .root = root->root + k * (root->half + 1) * nwave,
+                                  .edge = root->edge + k * nwave,
+                                  .spread = root->spread[k]};
+}
+
 bool resolve_spectrum(const struct spectrum_root *root, size_t first, size_t n, double *flux, double *ivar,
                       double *resolution)
 {

@@ -1,11 +1,42 @@
-/* From the square root Q of a spectrum's S to its flux, ivar and resolution: what both banded solvers end
- * with. r = Q 1;  ivar = r²;  flux = Q x / r;  R = Q / r, row by row   (Bolton & Schlegel 2010, eq. 11 to 13)
+/* From C to the square root Q of a spectrum's S, and from there to its flux, ivar and resolution: what both
+ * banded solvers end with. r = Q 1;  ivar = r²;  flux = Q x / r;  R = Q / r, row by row   (Bolton & Schlegel
+ * 2010, eq. 11 to 13)
  */
 #ifndef UNSPOT_OMP_RESOLVE_H
 #define UNSPOT_OMP_RESOLVE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+
+#include "base/minmax.h"
+#include "linalg/linalg.h"
+
+enum {
+    RESOLVE_VECTORS = 2,   /* that Q multiplies: 1 and x */
+    RESOLVE_BAND_MAX = 31, /* what linalg_band_root() can do */
+    RESOLVE_WIDER = 12     /* S falls to a hundredth over so many wavelengths */
+};
+
+/* Diagonals of C_ss that are used at first, the one beyond where spots overlap included, or `wide`, for
+ * spectra that then are not precise enough. half: diagonals of R on each side. */
+static inline size_t resolve_band(size_t band, size_t half, bool wide)
+{
+    return min_size(max_size(band + 1, half) + (wide ? RESOLVE_WIDER : 0), RESOLVE_BAND_MAX);
+}
+
+/* Tiles below the diagonal that hold unknowns up to `band` wavelengths and `further` spectra later; unknowns
+ * are wavelength-major. */
+static inline size_t tiles_below(size_t band, size_t nspec, size_t further)
+{
+    return (band * nspec + further + LINALG_TILE - 1) / LINALG_TILE;
+}
+
+/* c[band + 1][nwave]: the diagonals of C_ss of spectrum `spec` of nspec, from the tiles of C. */
+void resolve_diagonals(const double *inverse, size_t zband, size_t nspec, size_t nwave, size_t spec,
+                       size_t band, double *c);
+
+/* vector[RESOLVE_VECTORS][nwave] = 1, x */
+void resolve_vectors(size_t nwave, const double *x, double *vector);
 
 /* What linalg_band_root() gives for one spectrum. */
 struct spectrum_root {
@@ -16,6 +47,9 @@ struct spectrum_root {
     const double *edge;    /* [nwave] relative size of S at the edge of its band */
     double spread;         /* of S's eigenvalues */
 };
+
+/* System k of a batch. */
+struct spectrum_root resolve_root(const struct linalg_root *root, size_t k);
 
 /* Fills flux[n], ivar[n] and resolution[2 half + 1][n] for wavelengths first ... first + n - 1. False when a
  * row sum is 0 or a value is not a number. */

@@ -11,11 +11,16 @@
 #include "omp/solver.h"
 #include "omp/whole_group.h"
 
-enum { TILE = LINALG_TILE, CORE = 5, PADDING = 1, VECTORS = 2, ROUNDS = 40 };
+enum { TILE = LINALG_TILE, CORE = 5, PADDING = 1, ROUNDS = 40 };
 
 /* Rounds end when the next one, which shrinks as the last one did, would change no flux by more than this, in
  * units of what a lone bin's error would be. */
 static const double converged = 1e-8;
+
+static size_t band_of(const struct whole *whole, bool wide)
+{
+    return resolve_band(whole->band, whole->half, wide);
+}
 
 static struct linalg_root root_of(const struct whole *whole, size_t spec, size_t band)
 {
@@ -23,11 +28,11 @@ static struct linalg_root root_of(const struct whole *whole, size_t spec, size_t
 
     return (struct linalg_root){.n = nwave,
                                 .band = band,
-                                .nvec = VECTORS,
+                                .nvec = RESOLVE_VECTORS,
                                 .half = whole->half,
-                                .inverse = whole->c + spec * (wide_band(whole) + 1) * nwave,
-                                .vector = whole->vector + spec * VECTORS * nwave,
-                                .product = whole->product + spec * VECTORS * nwave,
+                                .inverse = whole->c + spec * (band_of(whole, true) + 1) * nwave,
+                                .vector = whole->vector + spec * RESOLVE_VECTORS * nwave,
+                                .product = whole->product + spec * RESOLVE_VECTORS * nwave,
                                 .root = whole->root + spec * (whole->half + 1) * nwave,
                                 .edge = whole->edge + spec * nwave,
                                 .spread = whole->spread + spec};
@@ -37,7 +42,7 @@ static struct linalg_root root_of(const struct whole *whole, size_t spec, size_t
 static size_t scratch_bytes(const struct whole *whole, size_t nspec, size_t zband)
 {
     struct linalg_root root = {
-        .n = whole->nwave, .band = wide_band(whole), .nvec = VECTORS, .half = whole->half};
+        .n = whole->nwave, .band = band_of(whole, true), .nvec = RESOLVE_VECTORS, .half = whole->half};
     size_t n = nspec * whole->nwave, tband = tiles_below(whole->band, nspec, nspec - 1);
 
     return max_size(linalg_band_inverse_bytes(whole->linalg, n, tband, zband, 1),
@@ -67,28 +72,28 @@ enum status whole_alloc(struct whole *whole, const struct linalg *linalg, size_t
     size_t largest = min_size(nspec, CORE + 2 * PADDING), zband;
 
     memset(whole, 0, sizeof *whole);
-    if (half > WHOLE_BAND_MAX) {
+    if (half > RESOLVE_BAND_MAX) {
         return error_set(error, STATUS_USAGE,
                          "--patch bundle: R has %zu diagonals a side, it can do %d: use --patch step", half,
-                         WHOLE_BAND_MAX);
+                         RESOLVE_BAND_MAX);
     }
-    if (band >= WHOLE_BAND_MAX) {
+    if (band >= RESOLVE_BAND_MAX) {
         return error_set(
             error, STATUS_USAGE,
             "--patch bundle: spots overlap within %zu wavelengths, it can do %d: use --patch step", band,
-            WHOLE_BAND_MAX - 1);
+            RESOLVE_BAND_MAX - 1);
     }
     *whole = (struct whole){.linalg = linalg, .nwave = nwave, .band = band, .half = half};
     whole->nthread = (size_t)omp_get_max_threads();
-    zband = max_size(tiles_below(band, largest, largest - 1), tiles_below(wide_band(whole), largest, 0));
+    zband = max_size(tiles_below(band, largest, largest - 1), tiles_below(band_of(whole, true), largest, 0));
     whole->inverse_size = linalg_band_size(largest * nwave, zband);
     whole->work_bytes = scratch_bytes(whole, largest, zband);
     whole->prior = memory_raw(nspec * nwave, sizeof(double));
     whole->x = memory_raw(nspec * nwave, sizeof(double));
     whole->residual = memory_raw(nspec * nwave, sizeof(double));
-    whole->c = memory_raw(nspec * nwave, (wide_band(whole) + 1) * sizeof(double));
-    whole->vector = memory_raw(nspec * nwave, VECTORS * sizeof(double));
-    whole->product = memory_raw(nspec * nwave, VECTORS * sizeof(double));
+    whole->c = memory_raw(nspec * nwave, (band_of(whole, true) + 1) * sizeof(double));
+    whole->vector = memory_raw(nspec * nwave, RESOLVE_VECTORS * sizeof(double));
+    whole->product = memory_raw(nspec * nwave, RESOLVE_VECTORS * sizeof(double));
     whole->root = memory_raw(nspec * nwave, (half + 1) * sizeof(double));
     whole->edge = memory_raw(nspec * nwave, sizeof(double));
     whole->spread = memory_raw(nspec, sizeof(double));
@@ -217,12 +222,9 @@ static void take_roots(struct whole *whole, size_t band, bool is_last, size_t fi
         int info;
 
         if (whole->solved[s]) continue;
-        for (size_t w = 0; w < nwave; w++) {
-            whole->vector[s * VECTORS * nwave + w] = 1;
-            whole->vector[(s * VECTORS + 1) * nwave + w] = whole->x[s * nwave + w];
-        }
+        resolve_vectors(nwave, whole->x + s * nwave, whole->vector + s * RESOLVE_VECTORS * nwave);
         linalg_band_root(whole->linalg, &root, 1, work, whole->work_bytes, &info);
-        spectrum = whole_root(whole, s);
+        spectrum = resolve_root(&root, 0);
         whole->solved[s] = info == 0 && (is_last || is_precise_everywhere(&spectrum));
     }
 }
@@ -283,32 +285,26 @@ bool whole_solve(struct whole *whole, const struct overlaps *overlaps, double re
         place_group(whole, g, group);
         whole_group_load(whole, group);
         if (whole_group_factor(whole, overlaps, group)) {
-            whole_group_invert(whole, group, narrow_band(whole), group->x, first, last);
+            whole_group_invert(whole, group, band_of(whole, false), group->x, first, last);
             largest = fmax(largest, whole_group_add(whole, overlaps, group));
         } else {
             largest = INFINITY;
         }
     }
     if (!isfinite(largest) || (largest > 0 && !iterate(whole, overlaps, largest))) return false;
-    take_roots(whole, narrow_band(whole), false, first, last);
+    take_roots(whole, band_of(whole, false), false, first, last);
 #pragma omp parallel for schedule(dynamic)
     for (size_t g = 0; g < whole->ngroup; g++) {
         if (!has_unsolved(whole, &whole->group[g], first, last)) continue;
-        whole_group_invert(whole, &whole->group[g], wide_band(whole), NULL, first, last);
+        whole_group_invert(whole, &whole->group[g], band_of(whole, true), NULL, first, last);
     }
-    take_roots(whole, wide_band(whole), true, first, last);
+    take_roots(whole, band_of(whole, true), true, first, last);
     return true;
 }
 
 struct spectrum_root whole_root(const struct whole *whole, size_t spec)
 {
-    size_t nwave = whole->nwave;
+    struct linalg_root root = root_of(whole, spec, band_of(whole, true));
 
-    return (struct spectrum_root){.nwave = nwave,
-                                  .half = whole->half,
-                                  .row_sum = whole->product + spec * VECTORS * nwave,
-                                  .product = whole->product + (spec * VECTORS + 1) * nwave,
-                                  .root = whole->root + spec * (whole->half + 1) * nwave,
-                                  .edge = whole->edge + spec * nwave,
-                                  .spread = whole->spread[spec]};
+    return resolve_root(&root, 0);
 }

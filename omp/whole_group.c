@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "omp/resolve.h"
 #include "omp/solver.h"
 
 enum { TILE = LINALG_TILE };
@@ -67,16 +68,10 @@ void whole_group_invert(struct whole *whole, const struct whole_group *group, si
     linalg_band_inverse(whole->linalg, nspec * nwave, group->tband, zband, group->l, inverse, x, 1,
                         whole->work + thread * whole->work_bytes, whole->work_bytes, &info);
     for (size_t s = max_size(first, group->core_first); s < min_size(last, group->core_last); s++) {
-        double *c = whole->c + s * (wide_band(whole) + 1) * nwave;
+        double *c = whole->c + s * (resolve_band(whole->band, whole->half, true) + 1) * nwave;
 
         if (whole->solved[s]) continue;
-        for (size_t d = 0; d <= band; d++) {
-            for (size_t w = 0; w < nwave; w++) {
-                size_t row = (w + d) * nspec + s - group->first, column = w * nspec + s - group->first;
-
-                c[d * nwave + w] = w + d < nwave ? inverse[linalg_inverse_index(zband, row, column)] : 0;
-            }
-        }
+        resolve_diagonals(inverse, zband, nspec, nwave, s - group->first, band, c);
         if (info != 0) c[0] = NAN; /* no root then */
     }
 }

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/minmax.h"
 #include "omp/overlaps.h"
 #include "omp/whole.h"
 
@@ -17,24 +16,6 @@ struct whole_group {
     double *l; /* tiles of M, then of its factor */
     double *x; /* [8 ntile] */
 };
-
-enum { WHOLE_WIDER = 12, WHOLE_BAND_MAX = 31 };
-
-/* Diagonals of C_ss that are used at first, and for spectra that then are not precise enough. */
-static inline size_t narrow_band(const struct whole *whole)
-{
-    return min_size(max_size(whole->band + 1, whole->half), WHOLE_BAND_MAX);
-}
-
-static inline size_t wide_band(const struct whole *whole)
-{
-    return min_size(narrow_band(whole) + WHOLE_WIDER, WHOLE_BAND_MAX);
-}
-
-static inline size_t tiles_below(size_t band, size_t nspec, size_t further)
-{
-    return (band * nspec + further + LINALG_TILE - 1) / LINALG_TILE;
-}
 
 /* M of the group's spectra, with the prior, factored; group->x becomes L⁻¹ x. False when it is singular. */
 bool whole_group_factor(const struct whole *whole, const struct overlaps *overlaps,

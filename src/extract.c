@@ -35,11 +35,11 @@ static enum status check_usage(struct session *session, struct error *error)
         session->options.solver = SOLVER_DENSE;
     else
         return error_set(error, STATUS_USAGE, "--solver %s: expected banded or dense", arguments->solver);
-    session->options.whole_bundles = strcmp(arguments->patch, "bundle") == 0;
-    if (!session->options.whole_bundles && strcmp(arguments->patch, "step") != 0) {
+    plan->whole_bundles = strcmp(arguments->patch, "bundle") == 0;
+    if (!plan->whole_bundles && strcmp(arguments->patch, "step") != 0) {
         return error_set(error, STATUS_USAGE, "--patch %s: expected step or bundle", arguments->patch);
     }
-    if (session->options.whole_bundles && session->options.solver != SOLVER_BANDED) {
+    if (plan->whole_bundles && session->options.solver != SOLVER_BANDED) {
         return error_set(error, STATUS_USAGE, "--patch bundle: needs --solver banded");
     }
     session->options.linalg = linalg_find(arguments->backend);
@@ -139,7 +139,6 @@ static void set_options(struct session *session)
     options->plan.wavepad =
         (size_t)(arguments->wavepad + (int)(arguments->wavepad * arguments->wavepad_frac));
     options->plan.pixpad_frac = arguments->pixpad_frac;
-    options->plan.whole_bundles = options->whole_bundles;
     options->regularize = arguments->regularize;
     options->psferr = arguments->psferr == psferr_of_psf ? session->psf.psferr : arguments->psferr;
     options->model = arguments->model != NULL;

@@ -69,7 +69,7 @@ static void extract_bundle(struct job *job, const struct planned_bundle *bundle,
     job->overlaps.band = bundle->band;
     overlaps_sum(&job->overlaps, &job->spots, &job->pixels);
     timing_add(timing, STAGE_OVERLAPS, now, bundle->nspec * plan->spot_nwave);
-    job->bundle_is_solved = job->options->whole_bundles && solve_whole(job, bundle, timing);
+    job->bundle_is_solved = job->options->plan.whole_bundles && solve_whole(job, bundle, timing);
 #pragma omp parallel for schedule(dynamic) num_threads(job->nworker)
     for (size_t i = 0; i < bundle->npatch; i++) {
         extract_patch(&job->workers[omp_get_thread_num()], job, bundle,
@@ -93,7 +93,7 @@ static enum status alloc_job(struct job *job, struct error *error)
     status = overlaps_alloc(&job->overlaps, &job->spots, job->plan.bundle_nspec, job->plan.spot_nwave,
                             job->plan.band, job->plan.reach, error);
     if (status != STATUS_OK) return status;
-    if (job->options->whole_bundles) {
+    if (job->options->plan.whole_bundles) {
         status = whole_alloc(&job->whole, job->options->linalg, job->plan.bundle_nspec, job->plan.spot_nwave,
                              job->plan.band, job->psf->hsizey, error);
         if (status != STATUS_OK) return status;

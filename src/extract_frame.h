@@ -25,7 +25,6 @@ struct extract_options {
     double psferr;     /* fractional error of the PSF, in chi2pix only */
     bool model;        /* also make the model image */
     enum solver solver;
-    bool whole_bundles; /* solve each bundle as one system instead of patch by patch; banded only */
     const struct linalg *linalg;
 };
 

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 
-enum { CARD = 80, PETAL_FIBERS = 500 }; /* DESI numbers fibers over its ten petals */
+enum { CARD = 80 };
 
 void cards_value(const struct cards *cards, const char *name, char *value, size_t size)
 {
@@ -83,9 +83,9 @@ static long fiber_of(const struct table *table, long offset, size_t row)
 /* Row of the table that holds a spectrum, or nrows when there is none. */
 static size_t find_row(const struct table *table, long offset, long petal, size_t psf_nspec, size_t spectrum)
 {
-    long fiber = petal * PETAL_FIBERS + (long)spectrum;
+    long fiber = petal * FIBERS_PER_PETAL + (long)spectrum;
 
-    if (table->nrows <= max_size(psf_nspec, PETAL_FIBERS) || offset < 0 || petal < 0) return spectrum;
+    if (table->nrows <= max_size(psf_nspec, FIBERS_PER_PETAL) || offset < 0 || petal < 0) return spectrum;
     for (size_t row = 0; row < table->nrows; row++) {
         if (fiber_of(table, offset, row) == fiber) return row;
     }
@@ -100,7 +100,7 @@ enum status fibermap_select(const struct table *fibermap, const char *camera, si
     long offset;
 
     memset(selected, 0, sizeof *selected);
-    *fibermin = (petal > 0 ? petal * PETAL_FIBERS : 0) + (long)specmin;
+    *fibermin = (petal > 0 ? petal * FIBERS_PER_PETAL : 0) + (long)specmin;
     if (fibermap->header.count == 0) return STATUS_OK;
     offset = fiber_offset(fibermap);
     selected->header.text = memory_zeroed(fibermap->header.count, CARD);

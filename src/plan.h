@@ -19,7 +19,8 @@ struct plan_options {
     size_t nsubbundles;                   /* patches across a bundle */
     size_t nwavestep;                     /* wavelengths of a patch's core */
     size_t wavepad;                       /* wavelengths of padding on each side */
-    bool whole_bundles; /* all spectra of a bundle are needed, as it is solved as one system */
+    bool whole_bundles; /* solve each bundle, all its spectra, as one system instead of patch by patch; banded
+                           only */
     double pixpad_frac; /* how many of the extra rows that the padding touches are used, as a fraction */
 };
 

@@ -75,7 +75,6 @@ static struct frame extract(size_t nwavestep, size_t specmin, size_t nspec, stru
                                                .pixpad_frac = 1},
                                       .psferr = 0.01,
                                       .solver = nwavestep == 0 ? SOLVER_BANDED : SOLVER_DENSE,
-                                      .whole_bundles = nwavestep == 0,
                                       .linalg = linalg_find("lapack")};
     struct log log = {.level = LOG_ERROR};
     struct progress progress;

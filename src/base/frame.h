@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { FIBERS_PER_PETAL = 500 }; /* of one camera; DESI numbers fibers over its ten petals */
+
 /* Header cards of an HDU, kept word for word: text holds count cards of 80 characters each. */
 struct cards {
     size_t count;
