@@ -14,6 +14,7 @@
     X(MISMATCH, 1, "inputs do not fit together")                                                             \
     X(DIFFERENT, 1, "two frames differ by more than the tolerance")                                          \
     X(MEMORY, 1, "out of memory")                                                                            \
+    X(DEVICE, 1, "a device cannot be used")                                                                  \
     X(NUMERIC, 1, "a computation failed")
 
 enum status {

@@ -1,0 +1,53 @@
+/* Where the patch work runs: the host, or an OpenMP target device; and the memory there.
+ *
+ * Device memory is reached only by these functions and from target regions, where its pointers are
+ * is_device_ptr. The device in use is OpenMP's default device, which device_choose() sets for the calling
+ * thread: call it, and everything below, from the main thread. */
+#ifndef UNSPOT_BASE_DEVICE_H
+#define UNSPOT_BASE_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+enum device_kind {
+    DEVICE_HOST,    /* threads of the CPU, no target regions */
+    DEVICE_OFFLOAD, /* an OpenMP device that is a processor like the host: for tests */
+    DEVICE_GPU,
+};
+
+struct device {
+    enum device_kind kind;
+    int number;       /* OpenMP's */
+    int team_size;    /* threads that make a team there (base/team.h) */
+    size_t teams;     /* that fill the device */
+    char name[128];   /* "NVIDIA H100 80GB HBM3", "x86-64 offload", "CPU" */
+    char reason[512]; /* where `auto` took the host: why, in one line */
+};
+
+/* Chooses by the user's wish:
+ *   "host"  the CPU;
+ *   "auto"  a GPU when one works, else the CPU, and `reason` says why;
+ *   "gpu"   a GPU; STATUS_DEVICE and why, when none works;
+ *   "0" ... OpenMP device of that number, of whatever kind; STATUS_DEVICE when there is none or it does not
+ *           work.
+ * Ranks of one node share its GPUs by local_rank. "Works" means that a region has run on it. */
+enum status device_choose(const char *wish, int local_rank, struct device *device, struct error *error);
+
+/* One line for each device, image and library there is, and what is wrong with it, for `unspot info`: print
+ * gets a name and a value. */
+void device_describe(void (*print)(const char *name, const char *value));
+
+/* Memory on the device; NULL when there is not enough. */
+void *device_alloc(size_t bytes);
+void device_free(void *memory);
+
+/* Copies; false when it failed. */
+bool device_upload(void *to, const void *from, size_t bytes);
+bool device_download(void *to, const void *from, size_t bytes);
+
+/* Bytes that may still be allocated there; a guess where the device cannot be asked. */
+size_t device_memory_free(const struct device *device);
+
+#endif
