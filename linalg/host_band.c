@@ -11,7 +11,8 @@ void host_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t bat
     size_t size = linalg_band_size(n, tband), rows = linalg_band_ntile(n) * TILE;
 
     for (size_t k = 0; k < batch; k++) {
-        info[k] = band_cholesky(linalg_band_ntile(n), tband, (tile *)(a + k * size), x ? x + k * rows : NULL);
+        band_cholesky(team_of_one(), linalg_band_ntile(n), tband, (tile *)(a + k * size),
+                      x ? x + k * rows : NULL, info + k);
     }
 }
 
@@ -20,7 +21,7 @@ void host_band_solve(size_t n, size_t tband, const double *l, double *b, size_t 
     size_t size = linalg_band_size(n, tband), rows = linalg_band_ntile(n) * TILE;
 
     for (size_t k = 0; k < batch; k++) {
-        band_solve(linalg_band_ntile(n), tband, (tile *)(l + k * size), b + k * rows);
+        band_solve(team_of_one(), linalg_band_ntile(n), tband, (tile *)(l + k * size), b + k * rows);
         info[k] = all_finite(rows, b + k * rows) ? 0 : (int)n + 1;
     }
 }
@@ -39,7 +40,8 @@ void host_band_inverse(size_t n, size_t tband, size_t zband, const double *l, do
     for (size_t k = 0; k < batch; k++) {
         tile *z = (tile *)(inverse + k * out);
 
-        band_inverse(ntile, tband, zband, (tile *)(l + k * size), z, work, x ? x + k * ntile * TILE : NULL);
+        band_inverse(team_of_one(), ntile, tband, zband, (tile *)(l + k * size), z, work,
+                     x ? x + k * ntile * TILE : NULL);
         /* all others follow from the first columns: a bad number anywhere reaches them */
         info[k] = all_finite(TILE * TILE, &z[0][0][0]) ? 0 : (int)n + 1;
     }
