@@ -49,18 +49,15 @@ void host_band_inverse(size_t n, size_t tband, size_t zband, const double *l, do
 
 size_t host_band_root_bytes(const struct linalg_root *root, size_t batch)
 {
-    struct root_arrays arrays;
-
     (void)batch;
-    return root_layout(root, NULL, &arrays);
+    return root_bytes(root);
 }
 
 void host_band_root(const struct linalg_root *root, size_t batch, void *work, int *info)
 {
     const struct poles *tables = poles_tables();
-    struct root_arrays arrays;
+    const struct root_arrays arrays = root_place(root, work);
 
-    root_layout(root, work, &arrays);
     for (size_t k = 0; k < batch; k++) {
         double smallest = root_complete(team_of_one(), root, k, &arrays, info + k);
         const struct poles *poles = poles_for(tables, root->spread[k]);

@@ -424,35 +424,60 @@ TEAM_BODY size_t root_stride(size_t n)
     return (n + 2 * ROOT_PAD + LANES + 7) / 8 * 8;
 }
 
-/* Returns the bytes of one system's arrays; lays them out when memory is not NULL. */
-TEAM_BODY size_t root_layout(const struct linalg_root *root, char *memory, struct root_arrays *arrays)
+/* Numbers that each member has for one column, or, before, for two row sums. */
+TEAM_BODY size_t root_nsum(const struct linalg_root *root)
 {
-    const size_t stride = root_stride(root->n), rows = root->band + 1, nvec = root->nvec, half = root->half;
-    const size_t longest = root->n > root->band ? root->n : root->band;
-    const size_t nsum = (nvec + half + 1 > 2 ? nvec + half + 1 : 2) * LANES;
-    size_t at = 0; /* doubles */
+    size_t count = root->nvec + root->half + 1;
 
-#define PLACE(pointer, type, pad, count)                                                                     \
-    do {                                                                                                     \
-        if (memory) (pointer) = (type)((double *)memory + at + (pad));                                       \
-        at += (count);                                                                                       \
-    } while (0)
-    PLACE(arrays->c, double *, ROOT_PAD, rows *stride);
-    PLACE(arrays->g, double *, ROOT_PAD, rows *stride);
-    PLACE(arrays->v, double *, ROOT_PAD, stride);
-    PLACE(arrays->s, double *, ROOT_PAD, rows *stride);
-    PLACE(arrays->vector, double *, ROOT_PAD, nvec *stride);
-    PLACE(arrays->product, double *, ROOT_PAD, nvec *stride);
-    PLACE(arrays->root, double *, ROOT_PAD, (half + 1) * stride);
-    PLACE(arrays->sum, double *, 0, nsum);
-    PLACE(arrays->l, lanes *, 0, longest * root->band * LANES);
-    PLACE(arrays->pivot, lanes *, 0, longest * LANES);
-    PLACE(arrays->inverse, lanes *, 0, longest * LANES);
-    PLACE(arrays->x, lanes *, 0, nvec * longest * LANES);
-    PLACE(arrays->window, lanes *, 0, ROOT_RING * rows * LANES);
-#undef PLACE
-    arrays->stride = stride;
-    return at * sizeof(double);
+    return (count > 2 ? count : 2) * LANES;
+}
+
+TEAM_BODY size_t root_rows(const struct linalg_root *root)
+{
+    return root->n > root->band ? root->n : root->band;
+}
+
+/* Bytes of one system's arrays. */
+TEAM_BODY size_t root_bytes(const struct linalg_root *root)
+{
+    const size_t rows = root->band + 1;
+    const size_t nrow = 3 * rows + 1 + 2 * root->nvec + root->half + 1;
+    const size_t nlane = root_rows(root) * (root->band + 2 + root->nvec) + ROOT_RING * rows;
+
+    return (nrow * root_stride(root->n) + root_nsum(root) + nlane * LANES) * sizeof(double);
+}
+
+/* The next `count` doubles. */
+TEAM_BODY double *root_take_memory(double **next, size_t count)
+{
+    double *memory = *next;
+
+    *next += count;
+    return memory;
+}
+
+/* Lays them out in memory of root_bytes(). */
+TEAM_BODY struct root_arrays root_place(const struct linalg_root *root, void *memory)
+{
+    const size_t stride = root_stride(root->n), rows = root->band + 1, nvec = root->nvec;
+    const size_t longest = root_rows(root);
+    double *next = memory;
+    struct root_arrays arrays = {.stride = stride};
+
+    arrays.c = root_take_memory(&next, rows * stride) + ROOT_PAD;
+    arrays.g = root_take_memory(&next, rows * stride) + ROOT_PAD;
+    arrays.s = root_take_memory(&next, rows * stride) + ROOT_PAD;
+    arrays.v = root_take_memory(&next, stride) + ROOT_PAD;
+    arrays.vector = root_take_memory(&next, nvec * stride) + ROOT_PAD;
+    arrays.product = root_take_memory(&next, nvec * stride) + ROOT_PAD;
+    arrays.root = root_take_memory(&next, (root->half + 1) * stride) + ROOT_PAD;
+    arrays.sum = root_take_memory(&next, root_nsum(root));
+    arrays.l = (lanes *)root_take_memory(&next, longest * root->band * LANES);
+    arrays.pivot = (lanes *)root_take_memory(&next, longest * LANES);
+    arrays.inverse = (lanes *)root_take_memory(&next, longest * LANES);
+    arrays.x = (lanes *)root_take_memory(&next, nvec * longest * LANES);
+    arrays.window = (lanes *)root_take_memory(&next, ROOT_RING * rows * LANES);
+    return arrays;
 }
 
 #endif
