@@ -52,12 +52,13 @@ static void print_json(FILE *file, const struct timing *timing)
 {
     fprintf(file,
             "{\n  \"program\": \"unspot %s\",\n  \"git\": \"%s\",\n  \"compiler\": \"%s\",\n"
-            "  \"solver\": \"%s\",\n  \"backend\": \"%s\",\n  \"threads\": %d,\n  \"spectra\": %zu,\n"
+            "  \"solver\": \"%s\",\n  \"device\": \"%s\",\n  \"backend\": \"%s\",\n  \"threads\": %d,\n  "
+            "\"spectra\": %zu,\n"
             "  \"wavelengths\": %zu,\n  \"patches\": %zu,\n  \"regularised_patches\": %zu,\n"
             "  \"unsolved_patches\": %zu,\n  \"dense_patches\": %zu,\n  \"extract_seconds\": %.6f,\n  "
             "\"total_seconds\": %.6f,\n"
             "  \"stages\": {\n",
-            UNSPOT_VERSION, UNSPOT_GIT_HASH, UNSPOT_COMPILER, timing->solver, timing->backend,
+            UNSPOT_VERSION, UNSPOT_GIT_HASH, UNSPOT_COMPILER, timing->solver, timing->device, timing->backend,
             timing->threads, timing->nspec, timing->nwave, timing->npatch, timing->nregularised,
             timing->nunsolved, timing->ndense, timing->extract_seconds, timing->total_seconds);
     for (int i = 0; i < STAGE_COUNT; i++) {

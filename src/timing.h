@@ -40,7 +40,7 @@ struct timing {
     size_t nspec, nwave, npatch, nregularised, nunsolved;
     size_t ndense; /* patches that the banded solver left to the dense one */
     int threads;
-    const char *solver, *backend;
+    const char *solver, *device, *backend;
 };
 
 /* Seconds of a steady clock. */
