@@ -116,15 +116,16 @@ static enum status choose_device(struct session *session, struct error *error)
 static enum status read_inputs(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
-    double now = timing_now();
+    double now = timing_start(STAGE_READ_PSF);
     enum status status;
 
     log_info(&session->log, "reading the PSF %s", arguments->psf);
     status = psf_file_read(arguments->psf, &session->psf, error);
     if (status != STATUS_OK) return status;
     session->timing.stage[STAGE_READ_PSF].bytes = file_bytes(arguments->psf);
-    now = timing_add(&session->timing, STAGE_READ_PSF, now, 1);
+    timing_add(&session->timing, STAGE_READ_PSF, now, 1);
 
+    now = timing_start(STAGE_READ_IMAGE);
     log_info(&session->log, "reading the image %s", arguments->input);
     status = preproc_read(arguments->input, (uint32_t)arguments->maskbits, &session->preproc, error);
     if (status != STATUS_OK) return status;

@@ -96,10 +96,11 @@ enum status extract_write(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
     struct keywords *keywords = memory_zeroed(1, sizeof *keywords);
-    double now = timing_now();
+    double now;
     enum status status;
 
     if (!keywords) return memory_error(error, "keywords");
+    now = timing_start(STAGE_WRITE);
     make_keywords(session, session->fibermin, keywords);
     log_info(&session->log, "writing %s", arguments->output);
     status = write_frame(session, &session->fibermap, keywords, error);

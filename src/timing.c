@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/nvtx.h"
 #include "io/output.h"
 #include "version.h"
 
@@ -17,13 +18,17 @@ double timing_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-double timing_add(struct timing *timing, enum stage stage, double start, size_t count)
+double timing_start(enum stage stage)
 {
-    double now = timing_now();
+    stage_push(stage_name(stage));
+    return timing_now();
+}
 
-    timing->stage[stage].seconds += now - start;
+void timing_add(struct timing *timing, enum stage stage, double start, size_t count)
+{
+    timing->stage[stage].seconds += timing_now() - start;
     timing->stage[stage].count += count;
-    return now;
+    stage_pop();
 }
 
 void timing_merge(struct timing *total, const struct timing *part)
