@@ -63,7 +63,7 @@ static void extract_bundle(struct job *job, const struct planned_bundle *bundle,
     size_t row = bundle->specmin + bundle->keep_first - options->specmin;
     double now = timing_start(STAGE_SPOTS);
 
-    spots_evaluate(&job->spots, job->psf, bundle->specmin, bundle->nspec, plan->spot_wave_min,
+    spots_evaluate(&job->spots, bundle->specmin, bundle->nspec, plan->spot_wave_min,
                    options->wave_step, plan->spot_nwave);
     timing_add(timing, STAGE_SPOTS, now, bundle->nspec * plan->spot_nwave);
     now = timing_start(STAGE_OVERLAPS);
