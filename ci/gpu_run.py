@@ -25,6 +25,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PARTS = ("tests", "extract", "throughput", "peer", "profile")
+SHELL_TESTS = r"program_(accuracy|device|threads)\.sh$"
 TEST_SECONDS = 300  # a kernel that hangs must not take the whole session with it
 
 
@@ -73,7 +74,7 @@ class Run:
         self.spectra, self.grid = (25, "6000,6160,0.8") if options.quick else (500, "5760,7620,0.8")
         self.report, self.failures = {}, []
         self.environment = dict(os.environ, OMP_TARGET_OFFLOAD="MANDATORY", UNSPOT=self.program,
-                                UNSPOT_REFERENCE=os.path.abspath(options.reference))
+                                UNSPOT_DEVICE=options.device, UNSPOT_REFERENCE=os.path.abspath(options.reference))
         if options.quick:
             self.environment["UNSPOT_QUICK"] = "1"
 
@@ -114,7 +115,7 @@ class Run:
             return json.load(file)
 
     def describe(self):
-        device = str(self.check_device().get("device") or self.options.device)
+        device = self.check_device()["device"]
         self.report = {
             "device": device, "wish": self.options.device, "quick": self.options.quick, "gpus": cards(),
             "cuda_of_driver": cuda_version(["nvidia-smi"], r"CUDA Version: *([\d.]+)"),
@@ -165,11 +166,11 @@ class Run:
         return name, {"result": said, "exit_status": status, "seconds": round(seconds, 3), "left_out": skipped}
 
     def tests(self):
-        shell = [os.path.join(ROOT, "tests", name) for name in ("program_accuracy.sh", "program_threads.sh")]
-        shell += [path for path in [os.path.join(ROOT, "tests", "program_device.sh")] if os.path.exists(path)]
-        modules = sorted(os.path.join(self.options.programs, name) for name in os.listdir(self.options.programs)
-                         if name.startswith("test_") and "." not in name)
-        self.report["tests"] = dict(self.test(path) for path in modules + shell)
+        """Each module's, and those of the whole program that tell something of a device."""
+        folders = {self.options.programs: r"test_\w+$", os.path.join(ROOT, "tests"): SHELL_TESTS}
+        found = [os.path.join(folder, name) for folder, wanted in folders.items() for name in sorted(os.listdir(folder))
+                 if re.match(wanted, name) and re.search(self.options.tests, name)]
+        self.report["tests"] = dict(self.test(path) for path in found)
 
     # --- one frame on the host and on the device
 
@@ -228,6 +229,8 @@ class Run:
                             for wish, name in (("host", "host"), (self.options.device, "device")))
             if not (host and device):
                 continue
+            if device["device"] != self.report["device"]:
+                self.fail("%s ran on %s, not on %s" % (solver, device["device"], self.report["device"]))
             difference = self.compare("%s-device.fits" % solver, "%s-host.fits" % solver)
             report[solver] = {"host": host, "device": device, "device_against_host": difference,
                               "times_faster_than_host": host["extract_seconds"] / device["extract_seconds"]}
@@ -395,9 +398,10 @@ def main():
     parser = argparse.ArgumentParser(prog="ci/gpu run", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="gpu", help="of unspot's --device; 0 with --preset llvm-x86-offload")
-    parser.add_argument("--preset", help="the build to use (default: llvm-nvptx; a bundle's own)")
+    parser.add_argument("--preset", help="the build to use, or its folder (default: llvm-nvptx; a bundle's own)")
     parser.add_argument("--quick", action="store_true", help="one bundle and few wavelengths")
     parser.add_argument("--parts", default=",".join(PARTS[:3]), help="of %s (default: %%(default)s)" % ",".join(PARTS))
+    parser.add_argument("--tests", default="", metavar="REGEX", help="of the tests, those whose name matches")
     parser.add_argument("--peer", metavar="DIR", help="adds the part peer")
     parser.add_argument("--python", default=sys.executable, help="the Python that runs gpu_specter")
     parser.add_argument("--profile", action="store_true", help="adds the part profile: nsys and ncu, where present")
