@@ -3,6 +3,7 @@
 #define UNSPOT_OMP_FOOTPRINT_H
 
 #include "base/minmax.h"
+#include "base/team.h"
 #include "omp/patch.h"
 #include "omp/spots.h"
 
@@ -12,7 +13,7 @@ struct footprint {
     int column_min, column_max; /* both may be empty */
 };
 
-static inline struct footprint footprint_of(const struct patch *patch, const struct spots *spots, size_t spot)
+TEAM_BODY struct footprint footprint_of(const struct patch *patch, const struct spots *spots, size_t spot)
 {
     int column = spots->column[spot], row = spots->row[spot];
 
