@@ -77,7 +77,8 @@ static enum solved solve_regularised(struct worker *worker, const struct job *jo
     const struct linalg *linalg = job->options->linalg;
     size_t ndiag = job->frame->ndiag;
 
-    solver_prior(normal->nspec * normal->nwave, normal->weight, regularize, worker->prior);
+    solver_prior(team_of_one(), normal->nspec * normal->nwave, normal->weight, regularize, NULL,
+                 worker->prior);
     if (job->options->solver == SOLVER_BANDED) {
         enum solved solved = banded_solve(linalg, patch, normal, worker->prior, ndiag, &worker->solution,
                                           worker->solver, worker->solver_bytes);
