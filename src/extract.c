@@ -43,7 +43,7 @@ static enum status check_usage(struct session *session, struct error *error)
         return error_set(error, STATUS_USAGE, "--patch bundle: needs --solver banded");
     }
     session->options.linalg = linalg_find(arguments->backend);
-    if (!session->options.linalg) {
+    if (!session->options.linalg || linalg_is_on_device(session->options.linalg)) {
         return error_set(error, STATUS_USAGE, "--backend %s: expected lapack or ref", arguments->backend);
     }
     return STATUS_OK;
