@@ -19,11 +19,14 @@ enum device_kind {
 
 struct device {
     enum device_kind kind;
-    int number;       /* OpenMP's */
-    int team_size;    /* threads that make a team there (base/team.h) */
-    size_t teams;     /* that fill the device */
-    char name[128];   /* "NVIDIA H100 80GB HBM3", "x86-64 offload", "CPU" */
-    char reason[512]; /* where `auto` took the host: why, in one line */
+    int number;          /* OpenMP's */
+    int cuda_ordinal;    /* the CUDA driver's number of it; -1: it is none of the driver's */
+    int team_size;       /* threads that make a team there (base/team.h) */
+    size_t teams;        /* that fill the device */
+    size_t memory_limit; /* bytes: UNSPOT_DEVICE_MEMORY, else SIZE_MAX */
+    char name[128];      /* "NVIDIA H100 80GB HBM3", "x86_64 offload", "CPU" */
+    char reason[512];    /* where `auto` took the host: why, in one line */
+    bool gpu_unused;     /* ... and the driver sees a GPU: worth a warning */
 };
 
 /* Chooses by the user's wish:
@@ -32,14 +35,15 @@ struct device {
  *   "gpu"   a GPU; STATUS_DEVICE and why, when none works;
  *   "0" ... OpenMP device of that number, of whatever kind; STATUS_DEVICE when there is none or it does not
  *           work.
- * Ranks of one node share its GPUs by local_rank. "Works" means that a region has run on it. */
+ * Anything else is STATUS_USAGE, and so is an UNSPOT_DEVICE_MEMORY that is no size. Ranks of one node share
+ * its GPUs by local_rank. "Works" means that a whole team has run on it. */
 enum status device_choose(const char *wish, int local_rank, struct device *device, struct error *error);
 
 /* One line for each device, image and library there is, and what is wrong with it, for `unspot info`: print
- * gets a name and a value. */
+ * gets a name and a value. Leaves the device in use as it is. */
 void device_describe(void (*print)(const char *name, const char *value));
 
-/* Memory on the device; NULL when there is not enough. */
+/* Memory on the device, aligned to 64 bytes, not zeroed; NULL when there is not enough. */
 void *device_alloc(size_t bytes);
 void device_free(void *memory);
 
@@ -47,7 +51,8 @@ void device_free(void *memory);
 bool device_upload(void *to, const void *from, size_t bytes);
 bool device_download(void *to, const void *from, size_t bytes);
 
-/* Bytes that may still be allocated there; a guess where the device cannot be asked. */
+/* Bytes that may still be allocated there, never more than memory_limit; a guess where the device cannot be
+ * asked. */
 size_t device_memory_free(const struct device *device);
 
 #endif
