@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/device.h"
 #include "command.h"
 #include "linalg/linalg.h"
 #include "options.h"
@@ -68,6 +69,6 @@ enum status info_command(int argc, const char **argv, struct error *error)
     printf("%-12s %s (%ld), %d threads of %d processors\n", "OpenMP", openmp_version(_OPENMP), (long)_OPENMP,
            omp_get_max_threads(), omp_get_num_procs());
     print_linalg();
-    print_line("devices", "none: this build runs on the CPU");
+    device_describe(print_line);
     return STATUS_OK;
 }

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/device_driver.h"
 #include "base/device_probe.h"
@@ -49,16 +48,6 @@ static enum status set_memory_limit(struct device *device, struct error *error)
     if (!text || !*text || parse_bytes(text, &device->memory_limit)) return STATUS_OK;
     return error_set(error, STATUS_USAGE,
                      "UNSPOT_DEVICE_MEMORY=%s: expected a number of bytes, with K, M, G or T", text);
-}
-
-/* What keeps every OpenMP device from being used, whichever it is; NULL: nothing. */
-static const char *forbidden(void)
-{
-    const char *policy = getenv("OMP_TARGET_OFFLOAD");
-
-    if (!probe_offload()) return "this build has no offloading";
-    if (policy && strcasecmp(policy, "disabled") == 0) return "OMP_TARGET_OFFLOAD=DISABLED forbids it";
-    return NULL;
 }
 
 static void take_host(struct device *device)
@@ -125,10 +114,11 @@ static void explain_refusal(const struct driver *driver, char *why, size_t size)
                  "OpenMP's runtime cannot open libcuda.so: link that name to libcuda.so.1 in a folder of "
                  "LD_LIBRARY_PATH");
     } else {
-        snprintf(why, size,
-                 "OpenMP has no device: %s refused this program's images (%s), as they are for other GPUs or "
-                 "CUDA's tools are newer than it knows (CUDA 13: libomptarget 22)",
-                 runtime, probe_flags());
+        snprintf(
+            why, size,
+            "OpenMP has no device: %s refused this program's images (%s); they are for other GPUs, or CUDA's "
+            "tools were newer than it knows (CUDA 13 needs libomptarget 22)",
+            runtime, probe_images());
     }
 }
 
@@ -158,7 +148,7 @@ static void explain_no_gpu(struct device *device, const char *problem)
 /* A GPU, the rank's own one first; false, and why in device->reason, when none works. */
 static bool take_gpu(int local_rank, struct device *device)
 {
-    const char *obstacle = forbidden();
+    const char *obstacle = probe_forbidden();
     char problem[256] = "";
     int count = obstacle ? 0 : omp_get_num_devices();
 
@@ -176,7 +166,7 @@ static bool take_gpu(int local_rank, struct device *device)
 
 static enum status take_number(const char *wish, struct device *device, struct error *error)
 {
-    const char *obstacle = forbidden();
+    const char *obstacle = probe_forbidden();
     long number = strtol(wish, NULL, 10);
     char problem[256];
     int count = obstacle ? 0 : omp_get_num_devices();

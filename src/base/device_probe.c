@@ -4,9 +4,19 @@
 #include <dlfcn.h>
 #include <omp.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
 
 #include "base/device_driver.h"
 #include "base/team.h"
+
+const char *probe_forbidden(void)
+{
+    const char *policy = getenv("OMP_TARGET_OFFLOAD");
+
+    if (!probe_offload()) return "this build has no offloading";
+    return policy && strcasecmp(policy, "disabled") == 0 ? "OMP_TARGET_OFFLOAD=DISABLED forbids it" : NULL;
+}
 
 #ifdef UNSPOT_OFFLOAD
 
@@ -15,9 +25,9 @@ const char *probe_offload(void)
     return UNSPOT_OFFLOAD;
 }
 
-const char *probe_flags(void)
+const char *probe_images(void)
 {
-    return UNSPOT_OFFLOAD_FLAGS;
+    return UNSPOT_OFFLOAD_IMAGES;
 }
 
 void probe_runtime(char *path, size_t size)
@@ -100,7 +110,7 @@ const char *probe_offload(void)
     return NULL;
 }
 
-const char *probe_flags(void)
+const char *probe_images(void)
 {
     return NULL;
 }

@@ -5,9 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* UNSPOT_OFFLOAD and UNSPOT_OFFLOAD_FLAGS of the build; NULL: it has no offloading. */
+/* UNSPOT_OFFLOAD of the build and, of UNSPOT_OFFLOAD_FLAGS, what says for which processors its images are;
+ * NULL: it has no offloading. */
 const char *probe_offload(void);
-const char *probe_flags(void);
+const char *probe_images(void);
+
+/* What keeps every OpenMP device from being used, whichever it is; NULL: nothing. LLVM's runtime counts
+ * devices that the user forbids, and its version 22 even uses them. */
+const char *probe_forbidden(void);
 
 /* The library whose omp_target_alloc() is called; "none" without offloading. */
 void probe_runtime(char *path, size_t size);
