@@ -67,7 +67,7 @@ calls()
     local status=0
     UNSPOT_DEVICE_MEMORY=${3:-2G} extract_on "$2" "$1.$2" -n "$1" --device gpu --threads 1 \
         >"log.$1.$2" 2>&1 || status=$?
-    [ $status -le 1 ] || { tail -n 5 "log.$1.$2"; return 1; }
+    [ "$status" -le 1 ] || { tail -n 5 "log.$1.$2"; return 1; }
 }
 
 # costs NAME CALL LIMIT CC: calls of that name for the second bundle: some, and no more than LIMIT
