@@ -50,7 +50,10 @@ static const char *openmp_version(long date)
 static void print_linalg(void)
 {
     for (const char *const *name = linalg_names(); *name; name++) {
-        printf("%-12s %s: %s\n", "linalg", *name, linalg_description(linalg_find(*name)));
+        const struct linalg *linalg = linalg_find(*name);
+
+        printf("%-12s %s: %s\n", "linalg", *name,
+               linalg ? linalg_description(linalg) : "cannot be used on this machine");
     }
 }
 
