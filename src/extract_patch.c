@@ -77,7 +77,8 @@ static enum solved solve_regularised(struct worker *worker, const struct job *jo
     const struct linalg *linalg = job->options->linalg;
     size_t ndiag = job->frame->ndiag;
 
-    solver_prior(normal->nspec * normal->nwave, normal->weight, regularize, worker->prior);
+    solver_prior(team_of_one(), normal->nspec * normal->nwave, normal->weight, regularize, NULL,
+                 worker->prior);
     if (job->options->solver == SOLVER_BANDED) {
         enum solved solved = banded_solve(linalg, patch, normal, worker->prior, ndiag, &worker->solution,
                                           worker->solver, worker->solver_bytes);
@@ -163,20 +164,6 @@ static enum outcome solve_within_whole(struct worker *worker, const struct job *
     return solve_patch(worker, job, &patch);
 }
 
-static bool is_on_ccd(const struct spots *spots, size_t spot, const struct pixels *pixels)
-{
-    const double *value = spots->value + spot * spots->nx * spots->ny;
-    double light = 0;
-
-    for (size_t i = 0; i < spots->nx * spots->ny; i++) {
-        long column = spots->column[spot] + (long)(i % spots->nx);
-        long row = spots->row[spot] + (long)(i / spots->nx);
-
-        if (column >= 0 && column < (long)pixels->nx && row >= 0 && row < (long)pixels->ny) light += value[i];
-    }
-    return light > unusable_tolerance;
-}
-
 /* Puts one kept core bin into the frame, converted from per bin to per Angstrom. */
 static void store_bin(const struct worker *worker, const struct job *job, const struct planned_patch *planned,
                       enum outcome outcome, size_t spec, size_t wave)
@@ -193,8 +180,7 @@ static void store_bin(const struct worker *worker, const struct job *job, const 
     double ivar = worker->solution.ivar[core] * step * step;
     uint32_t mask = 0;
 
-    if (masked > 1 - unusable_tolerance && !is_on_ccd(&job->spots, spot, &job->pixels))
-        mask |= SPECMASK_NODATA;
+    if (job->overlaps.off_ccd[spot]) mask |= SPECMASK_NODATA;
     if (outcome == REGULARISED) mask |= SPECMASK_BAD2DFIT;
     if (outcome == UNSOLVED) mask |= SPECMASK_BAD2DFIT | SPECMASK_NODATA;
     frame->pixmask_fraction[out] = masked;

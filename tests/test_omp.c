@@ -290,12 +290,12 @@ static void prior_follows_the_light(void **state)
     double weight[4] = {1, 0.5, 5e-5, 0}, prior[4];
 
     (void)state;
-    solver_prior(4, weight, 0, prior);
+    solver_prior(team_of_one(), 4, weight, 0, NULL, prior);
     assert_near(prior[0], 1e-15, 1e-30);
     assert_near(prior[1], 1e-15, 1e-30);
     assert_near(prior[2], 2.5e-9 + 1e-15, 1e-22);
     assert_near(prior[3], 1e-8 + 1e-15, 1e-22);
-    solver_prior(4, weight, 0.1, prior);
+    solver_prior(team_of_one(), 4, weight, 0.1, NULL, prior);
     assert_near(prior[0], 1e-2 + 1e-15, 1e-16);
     assert_near(prior[3], 1e-8 + 1e-15, 1e-22);
 }
@@ -319,7 +319,7 @@ static enum solved solve_scene(const char *backend, const struct normal *normal,
     double prior[NSPEC * NWAVE];
     enum solved solved;
 
-    solver_prior(NSPEC * NWAVE, normal->weight, 0, prior);
+    solver_prior(team_of_one(), NSPEC * NWAVE, normal->weight, 0, NULL, prior);
     solved = dense_solve(linalg, patch, normal, prior, 11, &solution, work, bytes);
     free(work);
     return solved;
@@ -342,7 +342,7 @@ static void dense_solution_solves_and_decorrelates(void **state)
     for (int i = 0; i < SIZE; i++) {
         assert_near(memory[0][i], memory[1][i], 1e-9 * (1 + fabs(memory[0][i])));
     }
-    solver_prior(NSPEC * NWAVE, normal.weight, 0, prior);
+    solver_prior(team_of_one(), NSPEC * NWAVE, normal.weight, 0, NULL, prior);
     for (size_t i = 0; i < NSPEC * NWAVE; i++) { /* (M + prior) x = y */
         double sum = prior[i] * solution.deconvolved[i % NSPEC * NWAVE + i / NSPEC];
 

@@ -75,6 +75,13 @@ TEAM_BODY int team_width(struct member member, int lanes)
     c < (last);                                                                                              \
     c += (member).count == 1 ? (width) : TEAM_SIDE * (width)
 
+/* x[count] = 0 */
+TEAM_BODY void team_zero(struct member member, size_t count, double *x)
+{
+    for (team_share(member, i, count)) x[i] = 0;
+    team_sync(member);
+}
+
 /* The sum, or the largest, of the members' numbers; shared: [count]. */
 TEAM_BODY double team_sum(struct member member, double own, double *shared)
 {
