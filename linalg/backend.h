@@ -17,12 +17,15 @@ enum { LINALG_MAX_ORDER = 32000 };
 
 struct linalg {
     const char *name;
+    bool on_device; /* matrices, vectors and workspaces are device memory; info is not */
 
     /* Makes the backend ready, however often and from however many threads it is called; false when this
      * machine does not have what it needs. NULL: there is nothing to do. */
     bool (*open)(void);
 
     const char *(*description)(void); /* after open */
+    const char *(*why_not)(void);     /* after an open that failed; NULL: open cannot fail */
+    const char *(*trouble)(void);     /* NULL: it has no library that can fail */
 
     /* Bytes of workspace; NULL: none is needed. */
     size_t (*cholesky_bytes)(size_t n, size_t batch);
@@ -49,7 +52,9 @@ struct linalg {
 
 #define LINALG_BACKENDS(X)                                                                                   \
     X(ref)                                                                                                   \
-    X(lapack)
+    X(lapack)                                                                                                \
+    X(offload)                                                                                               \
+    X(cuda)
 
 #define X(name) extern const struct linalg linalg_##name;
 LINALG_BACKENDS(X)

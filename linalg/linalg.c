@@ -20,14 +20,38 @@ static const char *const names[] = {
 #undef X
         NULL};
 
-const struct linalg *linalg_find(const char *name)
+static const struct linalg *find(const char *name)
 {
     for (size_t k = 0; k < sizeof backends / sizeof backends[0]; k++) {
-        const struct linalg *linalg = backends[k];
-
-        if (strcmp(linalg->name, name) == 0) return !linalg->open || linalg->open() ? linalg : NULL;
+        if (strcmp(backends[k]->name, name) == 0) return backends[k];
     }
     return NULL;
+}
+
+const struct linalg *linalg_find(const char *name)
+{
+    const struct linalg *linalg = find(name);
+
+    return linalg && (!linalg->open || linalg->open()) ? linalg : NULL;
+}
+
+const char *linalg_why_not(const char *name)
+{
+    const struct linalg *linalg = find(name);
+
+    if (!linalg) return "there is no backend of that name";
+    if (!linalg->open || linalg->open()) return NULL;
+    return linalg->why_not ? linalg->why_not() : "it cannot be opened";
+}
+
+bool linalg_is_on_device(const struct linalg *linalg)
+{
+    return linalg->on_device;
+}
+
+const char *linalg_trouble(const struct linalg *linalg)
+{
+    return linalg->trouble ? linalg->trouble() : NULL;
 }
 
 const char *const *linalg_names(void)

@@ -1,6 +1,10 @@
 /* Batched dense linear algebra on plain arrays: one interface, several backends.
  *
- * Backends: `ref`, plain C, slow and simple, the oracle of all others; `lapack`, LAPACKE/OpenBLAS.
+ * Backends on the host: `ref`, plain C, slow and simple, the oracle of all others; `lapack`,
+ * LAPACKE/OpenBLAS. Backends on the device of base/device.h: `offload`, for any device: banded systems by
+ * target regions, dense ones copied to the host and back; `cuda`: the same banded ones, dense ones by
+ * cuSOLVER and cuBLAS, which are opened when the backend is first found (the environment variable
+ * UNSPOT_CUDA_LIBDIR names their folder where they are not in a usual one).
  *
  * Conventions, the same for every operation:
  *  - matrices are double, column-major, leading dimension n, packed one after another: a[batch][n
@@ -14,16 +18,34 @@
  *    not aligned; sizes that make no sense (nblocks * block > n, n > 32000) need SIZE_MAX bytes and so end
  *    there too. A size of 0 is allowed, does nothing and sets info to 0.
  * A matrix with a NaN or an infinity in the triangle that is read fails (info > 0); it is never an endless
- * loop. */
+ * loop.
+ *
+ * On a device every array of doubles and the workspace are device memory; info, and struct linalg_root
+ * itself, are the host's. Choose the device (device_choose) before the backend is first found: it keeps to
+ * that one. Calls take turns; they return when the device is done. Where a call of a library, a copy or a
+ * host allocation fails, info is n + 1 (band_root: 3) for each system it was about: such a system may well be
+ * soluble. It is the caller who repeats systems that failed on the host, from data of its own. */
 #ifndef UNSPOT_LINALG_H
 #define UNSPOT_LINALG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct linalg; /* a backend */
 
-/* The backend of that name ("ref", "lapack"), or NULL. */
+/* The backend of that name ("ref", "lapack", "offload", "cuda"), or NULL when there is none or this machine
+ * does not have what it needs. */
 const struct linalg *linalg_find(const char *name);
+
+/* One line on why linalg_find() does not find that one; NULL when it does. */
+const char *linalg_why_not(const char *name);
+
+/* Whether its matrices, vectors and workspaces are device memory. */
+bool linalg_is_on_device(const struct linalg *linalg);
+
+/* One line on the first call of a library that failed, other than for the system's sake; NULL when none did.
+ */
+const char *linalg_trouble(const struct linalg *linalg);
 
 /* The names of all backends, NULL-terminated. */
 const char *const *linalg_names(void);

@@ -52,8 +52,8 @@ static void print_linalg(void)
     for (const char *const *name = linalg_names(); *name; name++) {
         const struct linalg *linalg = linalg_find(*name);
 
-        printf("%-12s %s: %s\n", "linalg", *name,
-               linalg ? linalg_description(linalg) : "cannot be used on this machine");
+        printf("%-12s %s: %s%s\n", "linalg", *name,
+               linalg ? "" : "not here: ", linalg ? linalg_description(linalg) : linalg_why_not(*name));
     }
 }
 

@@ -15,7 +15,14 @@ struct sizes {
     size_t n, nrhs, block, nblocks, batch;
 };
 
-/* One call of one operation: matrix is a or l, other is b or inverse. */
+/* Memory of the kind that the backend works on: the host's or the device's, with a copy of from, unless that
+ * is NULL; the way back; its end. */
+void *place(const struct linalg *linalg, const void *from, size_t bytes);
+void fetch(const struct linalg *linalg, void *to, const void *placed, size_t bytes);
+void take_away(const struct linalg *linalg, void *placed);
+
+/* One call of one operation: matrix is a or l, other is b or inverse, all of them the host's; they are taken
+ * to the device and back where the backend works there. */
 struct job {
     enum op op;
     struct sizes sizes;
@@ -24,7 +31,7 @@ struct job {
 };
 
 size_t job_bytes(const struct linalg *linalg, enum op op, const struct sizes *s);
-int job_run_with(const struct linalg *linalg, const struct job *job, void *work, size_t bytes);
+int job_run_with(const struct linalg *linalg, const struct job *job, void *work, size_t bytes); /* placed */
 int job_run(const struct linalg *linalg, const struct job *job); /* with a workspace of its own */
 
 /* Numbers in matrix and in other */
@@ -53,7 +60,9 @@ double *factors(const struct sizes *s, double condition);
 struct job sample(enum op op, const struct sizes *s, int *info);
 void sample_free(struct job *job);
 
-/* Runs a group of tests on every backend, its state; returns main's exit status. */
-int on_every_backend(const char *group, int (*run)(const char *name, void *state));
+/* Runs a group of tests on every backend, or on that of main's first argument; the backend is their state.
+ * Returns main's exit status. A backend may be missing only where UNSPOT_CUDA_LIBDIR does not say where one
+ * is for tests. */
+int on_every_backend(int argc, char **argv, const char *group, int (*run)(const char *name, void *state));
 
 #endif

@@ -9,11 +9,10 @@
 
 #include <cmocka.h>
 
+#include "band_jobs.h"
 #include "base/memory.h"
-#include "linalg/linalg.h"
+#include "linalg_jobs.h"
 #include "near.h"
-
-static const char *const backends[] = {"ref", "lapack"};
 
 static double uniform(uint32_t *state)
 {
@@ -69,19 +68,17 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
 {
     size_t n = shapes[shape].n, tband = shapes[shape].tband, zband = shapes[shape].zband;
     size_t rows = 8 * linalg_band_ntile(n), size = linalg_band_size(n, tband);
-    size_t bytes = linalg_band_inverse_bytes(linalg, n, tband, zband, 2);
     double *dense = make_dense(n, shapes[shape].band, 11), *l = memory_zeroed(2 * size, sizeof(double));
     double *z = memory_zeroed(2 * linalg_band_size(n, zband), sizeof(double));
     double *x = memory_zeroed(2 * rows, sizeof(double));
     double *fused = memory_zeroed(2 * rows, sizeof(double)); /* solved on the way */
-    void *work = memory_zeroed(bytes, 1);
     int info[2] = {9, 9};
 
     to_tiles(n, tband, dense, l);
     to_tiles(n, tband, dense, l + size);
     fused[n / 2] = 3;
     fused[rows + n / 2] = 1;
-    assert_int_equal(linalg_band_cholesky(linalg, n, tband, l, fused, 2, info), 0);
+    assert_int_equal(band_job_cholesky(linalg, n, tband, l, fused, 2, info), 0);
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j <= i; j++) {
             double sum = 0;
@@ -95,7 +92,7 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
         memset(x, 0, 2 * rows * sizeof(double));
         x[column] = 1;
         x[rows + column] = -2;
-        assert_int_equal(linalg_band_solve(linalg, n, tband, l, x, 2, info), 0);
+        assert_int_equal(band_job_solve(linalg, n, tband, l, x, 2, info), 0);
         for (size_t i = 0; i < n; i++) {
             double sum = 0;
 
@@ -104,8 +101,7 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
             assert_near(x[rows + i], -2 * x[i], 1e-13);
         }
         if (column == 0) {
-            assert_int_equal(linalg_band_inverse(linalg, n, tband, zband, l, z, fused, 2, work, bytes, info),
-                             0);
+            assert_int_equal(band_job_inverse(linalg, n, tband, zband, l, z, fused, 2, info), 0);
         }
         for (size_t i = column; i < n; i++) {
             if (i / 8 - column / 8 > zband) break;
@@ -116,7 +112,7 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
     memset(x, 0, 2 * rows * sizeof(double));
     x[n / 2] = 3;
     x[rows + n / 2] = 1;
-    assert_int_equal(linalg_band_solve(linalg, n, tband, l, x, 2, info), 0);
+    assert_int_equal(band_job_solve(linalg, n, tband, l, x, 2, info), 0);
     for (size_t i = 0; i < n; i++) {
         assert_near(fused[i], x[i], 1e-12);
         assert_near(fused[rows + i], x[rows + i], 1e-12);
@@ -126,17 +122,11 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
     free(l);
     free(z);
     free(x);
-    free(work);
 }
 
 static void banded_systems_of_all_shapes(void **state)
 {
-    (void)state;
-    for (int b = 0; b < 2; b++) {
-        for (size_t shape = 0; shape < SHAPES; shape++) {
-            factor_solve_and_inverse_are_right(linalg_find(backends[b]), shape);
-        }
-    }
+    for (size_t shape = 0; shape < SHAPES; shape++) factor_solve_and_inverse_are_right(*state, shape);
 }
 
 static void bad_pivot_is_named_and_spoils_no_other(void **state)
@@ -144,29 +134,26 @@ static void bad_pivot_is_named_and_spoils_no_other(void **state)
     enum { N = 45, TBAND = 2 };
     size_t size = linalg_band_size(N, TBAND);
 
-    (void)state;
-    for (int b = 0; b < 2; b++) {
-        const struct linalg *linalg = linalg_find(backends[b]);
-        double *dense = make_dense(N, 9, 5), *l = memory_zeroed(4 * size, sizeof(double));
-        int info[4];
+    const struct linalg *linalg = *state;
+    double *dense = make_dense(N, 9, 5), *l = memory_zeroed(4 * size, sizeof(double));
+    int info[4];
 
-        for (size_t k = 0; k < 4; k++) {
-            double keep = dense[20 * N + 20];
+    for (size_t k = 0; k < 4; k++) {
+        double keep = dense[20 * N + 20];
 
-            if (k == 1) dense[20 * N + 20] = -1;
-            if (k == 3) dense[20 * N + 20] = NAN;
-            to_tiles(N, TBAND, dense, l + k * size);
-            dense[20 * N + 20] = keep;
-        }
-        assert_int_equal(linalg_band_cholesky(linalg, N, TBAND, l, NULL, 4, info), 2);
-        assert_int_equal(info[0], 0);
-        assert_int_equal(info[1], 21);
-        assert_int_equal(info[2], 0);
-        assert_int_equal(info[3], 21);
-        assert_memory_equal(l, l + 2 * size, size * sizeof(double));
-        free(dense);
-        free(l);
+        if (k == 1) dense[20 * N + 20] = -1;
+        if (k == 3) dense[20 * N + 20] = NAN;
+        to_tiles(N, TBAND, dense, l + k * size);
+        dense[20 * N + 20] = keep;
     }
+    assert_int_equal(band_job_cholesky(linalg, N, TBAND, l, NULL, 4, info), 2);
+    assert_int_equal(info[0], 0);
+    assert_int_equal(info[1], 21);
+    assert_int_equal(info[2], 0);
+    assert_int_equal(info[3], 21);
+    assert_memory_equal(l, l + 2 * size, size * sizeof(double));
+    free(dense);
+    free(l);
 }
 
 static void nothing_to_do_is_done(void **state)
@@ -174,20 +161,17 @@ static void nothing_to_do_is_done(void **state)
     double none = 0;
     int info = 7;
 
-    (void)state;
-    for (int b = 0; b < 2; b++) {
-        const struct linalg *linalg = linalg_find(backends[b]);
-        struct linalg_root root = {.n = 5, .band = 2};
+    const struct linalg *linalg = *state;
+    struct linalg_root root = {.n = 5, .band = 2};
 
-        assert_int_equal(linalg_band_cholesky(linalg, 5, 1, &none, NULL, 0, &info), 0);
-        assert_int_equal(linalg_band_solve(linalg, 0, 1, &none, &none, 1, &info), 0);
-        assert_int_equal(info, 0);
-        assert_int_equal(linalg_band_root(linalg, &root, 0, NULL, 0, &info), 0);
-        assert_int_equal(linalg_band_inverse(linalg, 5, 1, 1, &none, &none, NULL, 1, NULL, 0, &info), -1);
-        assert_true(linalg_band_inverse_bytes(linalg, 5, 2, 1, 1) == SIZE_MAX); /* zband < tband */
-        root.band = 32;
-        assert_true(linalg_band_root_bytes(linalg, &root, 1) == SIZE_MAX);
-    }
+    assert_int_equal(linalg_band_cholesky(linalg, 5, 1, &none, NULL, 0, &info), 0);
+    assert_int_equal(linalg_band_solve(linalg, 0, 1, &none, &none, 1, &info), 0);
+    assert_int_equal(info, 0);
+    assert_int_equal(linalg_band_root(linalg, &root, 0, NULL, 0, &info), 0);
+    assert_int_equal(linalg_band_inverse(linalg, 5, 1, 1, &none, &none, NULL, 1, NULL, 0, &info), -1);
+    assert_true(linalg_band_inverse_bytes(linalg, 5, 2, 1, 1) == SIZE_MAX); /* zband < tband */
+    root.band = 32;
+    assert_true(linalg_band_root_bytes(linalg, &root, 1) == SIZE_MAX);
 }
 
 /* Dense inverse by Gauss-Jordan, of a well-behaved matrix. */
@@ -277,12 +261,7 @@ static void free_root(struct root_case *test)
 
 static int take_root(const struct linalg *linalg, const struct root_case *test, int *info)
 {
-    size_t bytes = linalg_band_root_bytes(linalg, &test->root, 2);
-    void *work = memory_zeroed(bytes, 1);
-    int failures = linalg_band_root(linalg, &test->root, 2, work, bytes, info);
-
-    free(work);
-    return failures;
+    return band_job_root(linalg, &test->root, 2, info);
 }
 
 /* Q applied to Q v must be S v; tolerance relative to each row's own size. */
@@ -318,15 +297,12 @@ static void root_squares_to_the_matrix(void **state)
     } cases[] = {{1, 1, 1, 1e-12},   {5, 9, 1, 1e-11},    {40, 3, 1, 1e-11},  {74, 9, 1, 1e-11},
                  {74, 15, 1, 1e-11}, {74, 7, 1e-1, 1e-9}, {74, 7, 1e-3, 1e-5}};
 
-    (void)state;
-    for (int b = 0; b < 2; b++) {
-        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-            struct root_case test =
-                make_root(cases[i].n, cases[i].n < 9 ? cases[i].n - 1 : 3, cases[i].band, cases[i].scale);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct root_case test =
+            make_root(cases[i].n, cases[i].n < 9 ? cases[i].n - 1 : 3, cases[i].band, cases[i].scale);
 
-            assert_root_squares(linalg_find(backends[b]), &test, cases[i].tolerance);
-            free_root(&test);
-        }
+        assert_root_squares(*state, &test, cases[i].tolerance);
+        free_root(&test);
     }
 }
 
@@ -335,10 +311,9 @@ static void backends_find_the_same_root(void **state)
     struct root_case test[2];
     int info[2];
 
-    (void)state;
     for (int b = 0; b < 2; b++) {
         test[b] = make_root(74, 6, 9, 1e-2);
-        assert_int_equal(take_root(linalg_find(backends[b]), &test[b], info), 0);
+        assert_int_equal(take_root(b ? *state : linalg_find("ref"), &test[b], info), 0);
     }
     for (size_t i = 0; i < 2 * 10 * 74; i++) assert_near(test[1].root.root[i], test[0].root.root[i], 1e-9);
     for (size_t i = 0; i < 4 * 74; i++) assert_near(test[1].root.product[i], test[0].root.product[i], 1e-9);
@@ -349,56 +324,55 @@ static void backends_find_the_same_root(void **state)
 /* S is wider than C's band: the root is an approximation, and edge says so. */
 static void edge_tells_of_a_band_too_narrow(void **state)
 {
-    (void)state;
-    for (int b = 0; b < 2; b++) {
-        struct root_case wide = make_root(60, 8, 4, 1), enough = make_root(60, 4, 8, 1);
-        int info[2];
+    struct root_case wide = make_root(60, 8, 4, 1), enough = make_root(60, 4, 8, 1);
+    int info[2];
 
-        assert_int_equal(take_root(linalg_find(backends[b]), &wide, info), 0);
-        assert_int_equal(take_root(linalg_find(backends[b]), &enough, info), 0);
-        assert_true(wide.root.edge[20] > 1e-3);
-        for (size_t i = 0; i < 60; i++) assert_true(enough.root.edge[i] < 1e-12);
-        free_root(&wide);
-        free_root(&enough);
-    }
+    assert_int_equal(take_root(*state, &wide, info), 0);
+    assert_int_equal(take_root(*state, &enough, info), 0);
+    assert_true(wide.root.edge[20] > 1e-3);
+    for (size_t i = 0; i < 60; i++) assert_true(enough.root.edge[i] < 1e-12);
+    free_root(&wide);
+    free_root(&enough);
 }
 
 static void impossible_roots_are_refused_alone(void **state)
 {
-    (void)state;
-    for (int b = 0; b < 2; b++) {
-        struct root_case test = make_root(30, 3, 4, 1);
-        double *inverse = (double *)test.root.inverse;
-        int info[2];
+    struct root_case test = make_root(30, 3, 4, 1);
+    double *inverse = (double *)test.root.inverse;
+    int info[2];
 
-        inverse[5 * 30 + 12] = -1; /* second system: C[12, 12] < 0 */
-        assert_int_equal(take_root(linalg_find(backends[b]), &test, info), 1);
-        assert_int_equal(info[0], 0);
-        assert_int_equal(info[1], 1);
-        inverse[5 * 30 + 12] = NAN;
-        assert_int_equal(take_root(linalg_find(backends[b]), &test, info), 1);
-        assert_int_equal(info[1], 1);
-        for (size_t d = 0; d < 5; d++) {
-            for (size_t j = 0; j < 30; j++) inverse[(5 + d) * 30 + j] = d == 0 ? (j == 3 ? 1e16 : 1) : 0;
-        }
-        assert_int_equal(take_root(linalg_find(backends[b]), &test, info), 1);
-        assert_int_equal(info[1], 2);
-        assert_true(test.root.spread[1] > 1e13);
-        free_root(&test);
+    inverse[5 * 30 + 12] = -1; /* second system: C[12, 12] < 0 */
+    assert_int_equal(take_root(*state, &test, info), 1);
+    assert_int_equal(info[0], 0);
+    assert_int_equal(info[1], 1);
+    inverse[5 * 30 + 12] = NAN;
+    assert_int_equal(take_root(*state, &test, info), 1);
+    assert_int_equal(info[1], 1);
+    for (size_t d = 0; d < 5; d++) {
+        for (size_t j = 0; j < 30; j++) inverse[(5 + d) * 30 + j] = d == 0 ? (j == 3 ? 1e16 : 1) : 0;
     }
+    assert_int_equal(take_root(*state, &test, info), 1);
+    assert_int_equal(info[1], 2);
+    assert_true(test.root.spread[1] > 1e13);
+    free_root(&test);
 }
 
-int main(void)
+static int run_group(const char *name, void *state)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(banded_systems_of_all_shapes),
-        cmocka_unit_test(bad_pivot_is_named_and_spoils_no_other),
-        cmocka_unit_test(nothing_to_do_is_done),
-        cmocka_unit_test(root_squares_to_the_matrix),
-        cmocka_unit_test(backends_find_the_same_root),
-        cmocka_unit_test(edge_tells_of_a_band_too_narrow),
-        cmocka_unit_test(impossible_roots_are_refused_alone),
+        cmocka_unit_test_prestate(banded_systems_of_all_shapes, state),
+        cmocka_unit_test_prestate(bad_pivot_is_named_and_spoils_no_other, state),
+        cmocka_unit_test_prestate(nothing_to_do_is_done, state),
+        cmocka_unit_test_prestate(root_squares_to_the_matrix, state),
+        cmocka_unit_test_prestate(backends_find_the_same_root, state),
+        cmocka_unit_test_prestate(edge_tells_of_a_band_too_narrow, state),
+        cmocka_unit_test_prestate(impossible_roots_are_refused_alone, state),
     };
 
-    return cmocka_run_group_tests_name("band", tests, NULL, NULL);
+    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
+}
+
+int main(int argc, char **argv)
+{
+    return on_every_backend(argc, argv, "band", run_group);
 }

@@ -151,7 +151,7 @@ static int run_group(const char *name, void *state)
     return cmocka_run_group_tests_name(name, tests, NULL, NULL);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    return on_every_backend("linalg_failures", run_group);
+    return on_every_backend(argc, argv, "linalg_failures", run_group);
 }
