@@ -67,6 +67,12 @@ def cuda_version(command, pattern):
     return found.group(1) if found else None
 
 
+def cuda_of_wheels(python):
+    """The folder of CUDA's libraries among the packages of a Python, where it has them, else None."""
+    script = "import glob, nvidia; print(*[f for p in nvidia.__path__ for f in glob.glob(p + '/cu1[2-9]/lib')])"
+    return (output_of([python, "-c", script]) or "").split(" ")[0] or None
+
+
 class Run:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
@@ -116,7 +122,18 @@ class Run:
         with open(self.path("check.json")) as file:
             return json.load(file)
 
+    def find_cuda(self):
+        """UNSPOT_CUDA_LIBDIR, where unspot finds no CUDA by itself but Python has it; what `unspot info` says then."""
+        def info():
+            return subprocess.run([self.program, "info"], capture_output=True, text=True, env=self.environment).stdout
+
+        folder = cuda_of_wheels(self.options.python)
+        if "cuda: not here" in info() and folder and "UNSPOT_CUDA_LIBDIR" not in self.environment:
+            self.environment["UNSPOT_CUDA_LIBDIR"] = folder
+        return info().splitlines()
+
     def describe(self):
+        info = self.find_cuda()
         device = self.check_device()["device"]
         self.report = {
             "device": device, "wish": self.options.device, "quick": self.options.quick, "gpus": cards(),
@@ -125,7 +142,7 @@ class Run:
             "processor": processor(), "processors": len(os.sched_getaffinity(0)), "kernel": platform.release(),
             "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "unspot": output_of([self.program, "--version"]),
-            "info": (output_of([self.program, "info"]) or "").splitlines(),
+            "info": info, "cuda_libdir": self.environment.get("UNSPOT_CUDA_LIBDIR"),
         }
         self.result = os.path.join(self.options.results, "gpu-%s.json" % (self.options.name or short_name(device)))
         for key in ("device", "cuda_of_driver", "processor", "processors", "unspot"):
@@ -324,7 +341,7 @@ class Run:
             return all([process.stdout.readline().strip() == expected for process in running])
 
         seconds, ok = [], answers("ready")
-        while ok and len(seconds) < self.options.repeat:
+        while ok and len(seconds) < min(self.options.repeat, 3):
             start = time.monotonic()
             for process in running:
                 process.stdin.write("run\n")
@@ -345,7 +362,7 @@ class Run:
         report = self.report["gpu_specter"] = {}
         service = self.start_mps()
         try:
-            for processes in (1,) if self.options.quick else (1, 5, 10):
+            for processes in (1,) if self.options.quick else (1, 5):
                 for step in (50, 15) if processes == 1 else (50,):
                     result = self.peer_seconds(processes, step)
                     if result:
@@ -359,18 +376,23 @@ class Run:
     # --- profiles, left beside the results
 
     def profile(self):
+        """One bundle: ncu repeats each launch many times. The text is the report; nsys and ncu open the rest."""
         base = self.result[:-len(".json")]
-        tools = {"nsys": ["nsys", "profile", "-t", "cuda,nvtx", "-f", "true", "-o", base],
-                 "ncu": ["ncu", "--clock-control", "none", "--set", "full", "--launch-count", "100", "-f", "-o", base]}
+        tools = {
+            "nsys": (["nsys", "profile", "-t", "cuda,nvtx", "-f", "true", "-o", base],
+                     ["nsys", "stats", "-r", "nvtx_sum,cuda_gpu_kern_sum,cuda_api_sum", base + ".nsys-rep"]),
+            "ncu": (["ncu", "--clock-control", "none", "--set", "full", "--launch-count", "100", "-f", "-o", base],
+                    ["ncu", "--import", base + ".ncu-rep", "--page", "details"])}
         report = self.report["profiles"] = {}
-        for tool, command in tools.items():
+        for tool, (record, tell) in tools.items():
             report[tool] = "absent"
             if shutil.which(tool):
-                # one bundle: ncu repeats each launch many times
-                done = subprocess.run(command + self.command(self.options.device, "banded", "p.fits") + ["-n", "25"],
-                                      env=self.environment, capture_output=True, text=True)
-                report[tool] = "done" if done.returncode == 0 else done.stderr.strip() or done.stdout.strip()[-500:]
-            self.row("profile by " + tool, report[tool].splitlines()[-1])
+                command = record + self.command(self.options.device, "banded", "p.fits", "-n", "25")
+                done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+                report[tool] = "done" if done.returncode == 0 else (done.stderr + done.stdout)[-500:].strip()
+                with open("%s.%s.txt" % (base, tool), "w") as file:
+                    file.write(output_of(tell) or report[tool] + "\n")
+            self.row("profile by " + tool, report[tool].splitlines()[-1] if report[tool] else "failed")
 
     def run(self):
         parts = {"tests": self.tests, "extract": self.extract_and_compare, "throughput": self.throughput,
