@@ -57,7 +57,7 @@ void cuda_loop_finite(size_t n, size_t count, const double *x, size_t batch, int
     for (uint32_t i = 0; i < total; i++) {
         if (!isfinite(x[i])) {
 #pragma omp atomic write
-            info[i / one] = bad;
+            info[i / one] = +bad; /* +: else gcc 12 takes bad for unused */
         }
     }
 }
@@ -74,7 +74,7 @@ void cuda_loop_finite_triangle(size_t n, const double *a, size_t batch, int *inf
 
         if (element % order >= element / order && !isfinite(a[i])) {
 #pragma omp atomic write
-            info[i / (order * order)] = bad;
+            info[i / (order * order)] = +bad; /* as above */
         }
     }
 }
