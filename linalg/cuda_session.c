@@ -1,7 +1,6 @@
 /* The handles of cuSOLVER and cuBLAS. */
 #include "linalg/cuda_session.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,13 +8,12 @@
 #include "linalg/cuda_loops.h"
 
 /* The state that libraries of their own kind force on us: handles take a second and much memory to make, and
- * belong to one device. */
+ * belong to one device. Like everything on a device, it is the main thread's. */
 static struct {
-    pthread_mutex_t mutex;
     bool opened, usable;
     struct cuda_session session;
     char description[256], why[1024], trouble[256];
-} state = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+} state;
 
 bool cuda_succeeded(const char *function, int status)
 {
@@ -101,16 +99,11 @@ static bool open_version(int version, bool (*works)(const struct cuda_session *s
 
 bool cuda_session_open(bool (*works)(const struct cuda_session *session))
 {
-    bool usable;
-
-    pthread_mutex_lock(&state.mutex);
     for (int k = 0; !state.opened && !state.usable && k < CUDA_VERSIONS; k++) {
         state.usable = open_version(k, works);
     }
     state.opened = true;
-    usable = state.usable;
-    pthread_mutex_unlock(&state.mutex);
-    return usable;
+    return state.usable;
 }
 
 const char *cuda_session_description(void)
@@ -128,14 +121,7 @@ const char *cuda_session_trouble(void)
     return state.trouble[0] ? state.trouble : NULL;
 }
 
-const struct cuda_session *cuda_session_enter(void)
+const struct cuda_session *cuda_session(void)
 {
-    pthread_mutex_lock(&state.mutex);
-    cuda_call(&state.session, cudaSetDevice, state.session.device); /* the calling thread's, for CUDA */
     return &state.session;
-}
-
-void cuda_session_leave(void)
-{
-    pthread_mutex_unlock(&state.mutex);
 }
