@@ -1,7 +1,7 @@
 /* Banded symmetric positive definite systems in tiles: the bodies that every backend runs.
  *
- * Layout: see linalg.h. A tile is one AVX-512 register for each of its columns, and all inner loops have its
- * constant length. One system is one call; on a device it would be one team. */
+ * Layout: see linalg.h. On a CPU a tile's column is one AVX-512 register and all inner loops have its
+ * constant length; on a device a system is a team's work, and each member has one element of every tile. */
 #ifndef UNSPOT_LINALG_BAND_KERNEL_H
 #define UNSPOT_LINALG_BAND_KERNEL_H
 
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/team.h"
 #include "linalg/linalg.h"
 
 enum { TILE = LINALG_TILE };
@@ -18,19 +19,55 @@ enum { TILE = LINALG_TILE };
  * not convert an array of arrays to one. */
 typedef double tile[TILE][TILE];
 
-/* a[k][i] -= Σ_m left[m][k] right[m][i]:  A_ic -= L_ip L_cpᵀ */
-static inline void tile_update(tile a, tile left, tile right)
+/* A member's share of every tile: size x size elements from [k][i] on, a whole tile or one element. */
+struct part {
+    int k, i, size;
+};
+
+_Static_assert(TEAM_SIZE == TILE * TILE, "a member of a team has one element of a tile");
+
+TEAM_BODY struct part part_of(struct member member)
+{
+    if (member.count == 1) return (struct part){0, 0, TILE};
+    return (struct part){member.index / TILE, member.index % TILE, 1};
+}
+
+/* for (part_tiles(part, d, last)): tiles d = 1 ... last whose rows part.i ... are this member's. */
+#define part_tiles(part, d, last)                                                                            \
+    size_t d = 1 + (size_t)(part).k;                                                                         \
+    d <= (last);                                                                                             \
+    d += (size_t)(TILE / (part).size)
+
+TEAM_BODY void part_load(struct part part, tile sum, tile from)
+{
+    for (int k = 0; k < part.size; k++) {
+#pragma omp simd
+        for (int i = 0; i < part.size; i++) sum[k][i] = from[part.k + k][part.i + i];
+    }
+}
+
+TEAM_BODY void part_store(struct part part, tile sum, double sign, tile to)
+{
+    for (int k = 0; k < part.size; k++) {
+#pragma omp simd
+        for (int i = 0; i < part.size; i++) to[part.k + k][part.i + i] = sign * sum[k][i];
+    }
+}
+
+/* sum[k][i] -= Σ_m left[m][k] right[m][i]:  A_ic -= L_ip L_cpᵀ */
+TEAM_BODY void tile_update(struct part part, tile sum, tile left, tile right)
 {
     for (int m = 0; m < TILE; m++) {
-        for (int k = 0; k < TILE; k++) {
+        for (int k = 0; k < part.size; k++) {
 #pragma omp simd
-            for (int i = 0; i < TILE; i++) a[k][i] -= left[m][k] * right[m][i];
+            for (int i = 0; i < part.size; i++) sum[k][i] -= left[m][part.k + k] * right[m][part.i + i];
         }
     }
 }
 
-/* Cholesky factor of a diagonal tile, zeros above; TILE, or the first column whose pivot is not positive. */
-static inline int tile_cholesky(tile a)
+/* Cholesky factor of a diagonal tile, zeros above; TILE, or the first column whose pivot is not positive. One
+ * member's work: the columns depend on each other. */
+TEAM_BODY int tile_cholesky(tile a)
 {
     for (int k = 0; k < TILE; k++) {
         double inverse;
@@ -47,8 +84,8 @@ static inline int tile_cholesky(tile a)
     return TILE;
 }
 
-/* a := a L⁻ᵀ, l: a factored diagonal tile */
-static inline void tile_solve(tile a, tile l)
+/* Rows first ... first + size - 1 of a := a L⁻ᵀ, l: a factored diagonal tile */
+TEAM_BODY void tile_solve(int first, int size, tile a, tile l)
 {
     for (int k = 0; k < TILE; k++) {
         double inverse = 1 / l[k][k];
@@ -56,23 +93,25 @@ static inline void tile_solve(tile a, tile l)
         for (int m = 0; m < k; m++) {
             double factor = l[m][k];
 #pragma omp simd
-            for (int i = 0; i < TILE; i++) a[k][i] -= factor * a[m][i];
+            for (int i = first; i < first + size; i++) a[k][i] -= factor * a[m][i];
         }
 #pragma omp simd
-        for (int i = 0; i < TILE; i++) a[k][i] *= inverse;
+        for (int i = first; i < first + size; i++) a[k][i] *= inverse;
     }
 }
 
 /* Tiles that column c has below its diagonal within the band. */
-static inline size_t band_below(size_t ntile, size_t tband, size_t c)
+TEAM_BODY size_t band_below(size_t ntile, size_t tband, size_t c)
 {
     return c + tband < ntile ? tband : ntile - 1 - c;
 }
 
-/* What column c adds to the solution of L y = x, in place. Eight rows are copied, so that they stay in a
- * register. */
-static inline void band_solve_down(size_t ntile, size_t tband, size_t c, tile *column, double *x)
+/* What column c adds to the solution of L y = x, in place. Every member finds the eight rows of column c for
+ * itself. */
+TEAM_BODY void band_solve_down(struct member member, size_t ntile, size_t tband, size_t c, tile *column,
+                               double *x)
 {
+    struct part part = part_of(member);
     double head[TILE], below[TILE];
 
     memcpy(head, x + c * TILE, sizeof head);
@@ -80,155 +119,187 @@ static inline void band_solve_down(size_t ntile, size_t tband, size_t c, tile *c
         head[k] /= column[0][k][k];
         for (int i = k + 1; i < TILE; i++) head[i] -= column[0][k][i] * head[k];
     }
-    memcpy(x + c * TILE, head, sizeof head);
-    for (size_t d = 1; d <= band_below(ntile, tband, c); d++) {
-        memcpy(below, x + (c + d) * TILE, sizeof below);
+    for (part_tiles(part, d, band_below(ntile, tband, c))) {
+        double *rows = x + (c + d) * TILE + part.i;
+
+        for (int i = 0; i < part.size; i++) below[i] = rows[i];
         for (int k = 0; k < TILE; k++) {
 #pragma omp simd
-            for (int i = 0; i < TILE; i++) below[i] -= column[d][k][i] * head[k];
+            for (int i = 0; i < part.size; i++) below[i] -= column[d][k][part.i + i] * head[k];
         }
-        memcpy(x + (c + d) * TILE, below, sizeof below);
+        for (int i = 0; i < part.size; i++) rows[i] = below[i];
     }
+    team_sync(member);
+    if (member.index == 0) memcpy(x + c * TILE, head, sizeof head);
 }
 
 /* Rows c of the solution of Lᵀ y = x, in place, when those below are known. */
-static inline void band_solve_up(size_t ntile, size_t tband, size_t c, tile *column, double *x)
+TEAM_BODY void band_solve_up(struct member member, size_t ntile, size_t tband, size_t c, tile *column,
+                             double *x)
 {
-    double head[TILE], below[TILE];
-    tile sum = {{0}}; /* lane i of row k: partial sums over the rows below */
+    double head[TILE], *rows = x + c * TILE;
 
-    for (size_t d = 1; d <= band_below(ntile, tband, c); d++) {
-        memcpy(below, x + (c + d) * TILE, sizeof below);
-        for (int k = 0; k < TILE; k++) {
+    for (team_share(member, k, TILE)) {
+        double sum[TILE] = {0}; /* partial sums over the rows below */
+
+        for (size_t d = 1; d <= band_below(ntile, tband, c); d++) {
 #pragma omp simd
-            for (int i = 0; i < TILE; i++) sum[k][i] += column[d][k][i] * below[i];
+            for (int i = 0; i < TILE; i++) sum[i] += column[d][k][i] * x[(c + d) * TILE + (size_t)i];
         }
+        for (int i = 0; i < TILE; i++) rows[k] -= sum[i];
     }
-    memcpy(head, x + c * TILE, sizeof head);
+    team_sync(member);
+    memcpy(head, rows, sizeof head);
     for (int k = TILE - 1; k >= 0; k--) {
-        for (int i = 0; i < TILE; i++) head[k] -= sum[k][i];
         for (int i = k + 1; i < TILE; i++) head[k] -= column[0][k][i] * head[i];
         head[k] /= column[0][k][k];
     }
-    memcpy(x + c * TILE, head, sizeof head);
+    team_sync(member);
+    if (member.index == 0) memcpy(rows, head, sizeof head);
+    team_sync(member);
 }
 
 /* x := L⁻ᵀ L⁻¹ x, x[8 ntile] */
-static inline void band_solve(size_t ntile, size_t tband, tile *l, double *x)
+TEAM_BODY void band_solve(struct member member, size_t ntile, size_t tband, tile *l, double *x)
 {
-    for (size_t c = 0; c < ntile; c++) band_solve_down(ntile, tband, c, l + c * (tband + 1), x);
-    for (size_t c = ntile; c-- > 0;) band_solve_up(ntile, tband, c, l + c * (tband + 1), x);
+    for (size_t c = 0; c < ntile; c++) band_solve_down(member, ntile, tband, c, l + c * (tband + 1), x);
+    team_sync(member);
+    for (size_t c = ntile; c-- > 0;) band_solve_up(member, ntile, tband, c, l + c * (tband + 1), x);
 }
 
-/* a = L Lᵀ in place, from the left: what column c gets from the tband columns before it stays in registers.
- * x, unless NULL, becomes L⁻¹ x on the way, while the columns are at hand. 0, or 1 + the row of the first
+/* a = L Lᵀ in place, from the left: what a tile gets from the tband columns before it stays in registers. x,
+ * unless NULL, becomes L⁻¹ x on the way, while the columns are at hand. *info: 0, or 1 + the row of the first
  * pivot that is not positive. */
-static inline int band_cholesky(size_t ntile, size_t tband, tile *a, double *x)
+TEAM_BODY void band_cholesky(struct member member, size_t ntile, size_t tband, tile *a, double *x, int *info)
 {
+    struct part part = part_of(member);
+
     for (size_t c = 0; c < ntile; c++) {
         tile *column = a + c * (tband + 1);
+        size_t below = band_below(ntile, tband, c);
 
-        for (size_t d = 0; d <= band_below(ntile, tband, c); d++) {
-            size_t first = c + d > tband ? c + d - tband : 0;
+        for (size_t d = 0; d <= below; d++) {
             tile sum;
 
-            memcpy(sum, column[d], sizeof sum);
-            for (size_t p = first; p < c; p++) {
+            part_load(part, sum, column[d]);
+            for (size_t p = c + d > tband ? c + d - tband : 0; p < c; p++) {
                 tile *before = a + p * (tband + 1);
 
-                tile_update(sum, before[c - p], before[c - p + d]);
+                tile_update(part, sum, before[c - p], before[c - p + d]);
             }
-            if (d == 0) {
-                int k = tile_cholesky(sum);
-
-                if (k < TILE) return (int)(c * TILE) + k + 1;
-            } else {
-                tile_solve(sum, column[0]);
-            }
-            memcpy(column[d], sum, sizeof sum);
+            part_store(part, sum, 1, column[d]);
         }
-        if (x) band_solve_down(ntile, tband, c, column, x);
+        team_sync(member);
+        if (member.index == 0) {
+            int k = tile_cholesky(column[0]);
+
+            *info = k < TILE ? (int)(c * TILE) + k + 1 : 0;
+        }
+        team_sync(member);
+        if (*info) return;
+        for (part_tiles(part, d, below)) tile_solve(part.i, part.size, column[d], column[0]);
+        team_sync(member);
+        if (x) band_solve_down(member, ntile, tband, c, column, x);
     }
-    return 0;
+    team_sync(member);
 }
 
-/* inverse[p][k] of a factored diagonal tile, row p, column k */
-static inline void tile_invert(tile inverse, tile l)
+/* Columns first ... first + size - 1 of inverse[p][k], row p, column k, of a factored diagonal tile. */
+TEAM_BODY void tile_invert(int first, int size, tile inverse, tile l)
 {
     for (int p = 0; p < TILE; p++) { /* row p of L times the rows above it of the inverse */
         double scale = 1 / l[p][p];
 
-        for (int k = 0; k < TILE; k++) inverse[p][k] = k == p ? 1 : 0;
+        for (int k = first; k < first + size; k++) inverse[p][k] = k == p ? 1 : 0;
         for (int m = 0; m < p; m++) {
             double factor = l[m][p];
 #pragma omp simd
-            for (int k = 0; k < TILE; k++) inverse[p][k] -= factor * inverse[m][k];
+            for (int k = first; k < first + size; k++) inverse[p][k] -= factor * inverse[m][k];
         }
 #pragma omp simd
-        for (int k = 0; k < TILE; k++) inverse[p][k] *= scale;
+        for (int k = first; k < first + size; k++) inverse[p][k] *= scale;
     }
 }
 
 /* sum[i][k] += Σ_m a[m][i] b[m][k] */
-static inline void tile_add_product(tile sum, tile a, tile b)
+TEAM_BODY void tile_add_product(struct part part, tile sum, tile a, tile b)
 {
     for (int m = 0; m < TILE; m++) {
-        for (int i = 0; i < TILE; i++) {
+        for (int i = 0; i < part.size; i++) {
 #pragma omp simd
-            for (int k = 0; k < TILE; k++) sum[i][k] += a[m][i] * b[m][k];
+            for (int k = 0; k < part.size; k++) sum[i][k] += a[m][part.k + i] * b[m][part.i + k];
         }
     }
 }
 
 /* sum[i][k] += Σ_m a[i][m] b[m][k] */
-static inline void tile_add_transposed(tile sum, tile a, tile b)
+TEAM_BODY void tile_add_transposed(struct part part, tile sum, tile a, tile b)
 {
     for (int m = 0; m < TILE; m++) {
-        for (int i = 0; i < TILE; i++) {
+        for (int i = 0; i < part.size; i++) {
 #pragma omp simd
-            for (int k = 0; k < TILE; k++) sum[i][k] += a[i][m] * b[m][k];
+            for (int k = 0; k < part.size; k++) sum[i][k] += a[part.k + i][m] * b[m][part.i + k];
         }
     }
+}
+
+/* out := (out + outᵀ) / 2: rounding that is not symmetric would grow from column to column. */
+TEAM_BODY void tile_symmetrise(struct member member, tile out)
+{
+    struct part part = part_of(member);
+    tile mean;
+
+    team_sync(member);
+    for (int i = 0; i < part.size; i++) {
+        for (int k = 0; k < part.size; k++) {
+            mean[i][k] = 0.5 * (out[part.k + i][part.i + k] + out[part.i + k][part.k + i]);
+        }
+    }
+    team_sync(member);
+    part_store(part, mean, 1, out);
 }
 
 /* The tiles of C = (L Lᵀ)⁻¹ within zband >= tband tiles of the diagonal, both triangles of diagonal tiles,
  * each tile stored by rows. Takahashi's recurrence, from the last column back (Erisman & Tinney 1975): C_ic =
  * Σ_p C_ip Y_p,   C_cc = L_cc⁻ᵀ L_cc⁻¹ + Σ_p C_pcᵀ Y_p,   Y_p = -L_pc L_cc⁻¹,   p = c + 1 ... c + tband.
- * x, unless NULL, becomes L⁻ᵀ x on the way. scratch[tband]. */
-static inline void band_inverse(size_t ntile, size_t tband, size_t zband, tile *l, tile *z, tile *scratch,
-                                double *x)
+ * x, unless NULL, becomes L⁻ᵀ x on the way. scratch[tband + 1]. */
+TEAM_BODY void band_inverse(struct member member, size_t ntile, size_t tband, size_t zband, tile *l, tile *z,
+                            tile *scratch, double *x)
 {
-    for (size_t c = ntile; c-- > 0;) {
-        tile *out = z + c * (zband + 1);
-        size_t below = band_below(ntile, tband, c);
-        tile corner, minus_corner, sum;
+    struct part part = part_of(member);
+    double(*corner)[TILE] = scratch[0];
 
-        if (x) band_solve_up(ntile, tband, c, l + c * (tband + 1), x);
-        tile_invert(corner, l[c * (tband + 1)]);
-        for (int m = 0; m < TILE; m++) {
-            for (int k = 0; k < TILE; k++) minus_corner[m][k] = -corner[m][k];
-        }
+    for (size_t c = ntile; c-- > 0;) {
+        tile *column = l + c * (tband + 1), *out = z + c * (zband + 1);
+        size_t below = band_below(ntile, tband, c);
+        tile sum;
+
+        if (x) band_solve_up(member, ntile, tband, c, column, x);
+        if (part.k == 0) tile_invert(part.i, part.size, corner, column[0]);
+        team_sync(member);
         for (size_t d = 1; d <= below; d++) {
             memset(sum, 0, sizeof sum);
-            tile_add_product(sum, l[c * (tband + 1) + d], minus_corner);
-            memcpy(scratch[d - 1], sum, sizeof sum);
+            tile_add_product(part, sum, column[d], corner);
+            part_store(part, sum, -1, scratch[d]);
         }
+        team_sync(member);
         for (size_t e = band_below(ntile, zband, c); e > 0; e--) { /* row c + e */
             memset(sum, 0, sizeof sum);
             for (size_t d = 1; d <= below && d <= e; d++) {
-                tile_add_transposed(sum, z[(c + d) * (zband + 1) + e - d], scratch[d - 1]);
+                tile_add_transposed(part, sum, z[(c + d) * (zband + 1) + e - d], scratch[d]);
             }
             for (size_t d = e + 1; d <= below; d++) {
-                tile_add_product(sum, z[(c + e) * (zband + 1) + d - e], scratch[d - 1]);
+                tile_add_product(part, sum, z[(c + e) * (zband + 1) + d - e], scratch[d]);
             }
-            memcpy(out[e], sum, sizeof sum);
+            part_store(part, sum, 1, out[e]);
         }
+        team_sync(member);
         memset(sum, 0, sizeof sum);
-        tile_add_product(sum, corner, corner);
-        for (size_t d = 1; d <= below; d++) tile_add_product(sum, out[d], scratch[d - 1]);
-        for (int i = 0; i < TILE; i++) { /* rounding that is not symmetric would grow from column to column */
-            for (int k = 0; k < TILE; k++) out[0][i][k] = 0.5 * (sum[i][k] + sum[k][i]);
-        }
+        tile_add_product(part, sum, corner, corner);
+        for (size_t d = 1; d <= below; d++) tile_add_product(part, sum, out[d], scratch[d]);
+        part_store(part, sum, 1, out[0]);
+        tile_symmetrise(member, out[0]);
+        team_sync(member);
     }
 }
 

@@ -190,7 +190,8 @@ static void cuda_inverse_blocks(size_t n, size_t block, size_t nblocks, double *
     inverse_blocks(cuda_session(), n, block, nblocks, l, inverse, batch, work, info);
 }
 
-/* 4 = 2 2, and 1 / (2 2): each library once, and what OpenMP makes of their results. */
+/* The banded operations; then 4 = 2 2 and 1 / (2 2): each library once, and what OpenMP makes of its results.
+ */
 static bool works(const struct cuda_session *cuda)
 {
     double number = 4;
@@ -198,6 +199,7 @@ static bool works(const struct cuda_session *cuda)
     void *work = a + 16;
     int info[2];
 
+    if (!cuda_succeeded("offload_band_open", !offload_band_open())) return false;
     if (!device_upload(a, &number, sizeof number)) return false;
     cholesky(cuda, 1, a, 1, work, info);
     inverse_blocks(cuda, 1, 1, 1, a, inverse, 1, work, info + 1);

@@ -11,7 +11,12 @@ enum { CHUNK_BYTES = 256 << 20 }; /* of matrices on the host at a time */
 
 static bool offload_open(void)
 {
-    return linalg_lapack.open();
+    return linalg_lapack.open() && offload_band_open();
+}
+
+static const char *offload_why_not(void)
+{
+    return "there is no memory on the device";
 }
 
 static const char *offload_description(void)
@@ -165,6 +170,7 @@ const struct linalg linalg_offload = {
     .on_device = true,
     .open = offload_open,
     .description = offload_description,
+    .why_not = offload_why_not,
     .cholesky = offload_cholesky,
     .cholesky_solve = offload_cholesky_solve,
     .inverse_blocks = offload_inverse_blocks,

@@ -1,84 +1,179 @@
-/* The banded operations on device memory, computed on the host: everything is copied there and back. */
 #include "linalg/offload_band.h"
 
-#include "linalg/copies.h"
-#include "linalg/host_band.h"
+#include <math.h>
+#include <omp.h>
+#include <pthread.h>
 
-static bool upload(double *to, const double *from, size_t count)
+#include "base/device.h"
+#include "base/memory.h"
+#include "base/minmax.h"
+#include "base/team.h"
+#include "linalg/band_kernel.h"
+#include "linalg/poles.h"
+#include "linalg/root_kernel.h"
+
+/* What the device in use is; constant once asked for. */
+static struct {
+    int team_size;
+    size_t teams;               /* that are started at most: several a multiprocessor, a few on a CPU */
+    const struct poles *tables; /* on the device */
+} device;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+enum { TEAMS_OF_GPU = 1024, TEAMS_OF_CPU = 4 };
+
+static void prepare(void)
 {
-    return device_upload(to, from, count * sizeof *to);
+    const size_t bytes = POLES_TABLES * sizeof(struct poles);
+    struct poles *tables = device_alloc(bytes);
+    int size = 0;
+
+#pragma omp target map(from : size)
+    {
+        struct member member = team_member();
+
+        size = member.count;
+    }
+    device.team_size = size;
+    device.teams = size > 1 ? TEAMS_OF_GPU : TEAMS_OF_CPU;
+    if (tables && device_upload(tables, poles_tables(), bytes)) device.tables = tables;
+}
+
+bool offload_band_open(void)
+{
+    return pthread_once(&once, prepare) == 0 && device.tables;
+}
+
+static int teams_for(size_t count)
+{
+    return (int)min_size(count, device.teams);
 }
 
 void offload_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t batch, int *info)
 {
-    size_t acount = batch * linalg_band_size(n, tband), xcount = batch * linalg_band_ntile(n) * LINALG_TILE;
-    double *ha = copy_back(a, acount), *hx = x ? copy_back(x, xcount) : NULL;
-    bool done = ha && (hx || !x);
+    const size_t size = linalg_band_size(n, tband), ntile = linalg_band_ntile(n);
+    const int teams = teams_for(batch), team = device.team_size;
 
-    if (done) host_band_cholesky(n, tband, ha, hx, batch, info);
-    if (!done || !upload(a, ha, acount) || (x && !upload(x, hx, xcount))) mark_failed(n, batch, info);
-    free(ha);
-    free(hx);
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(a, x) map(from : info[0 : batch])
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
+        band_cholesky(team_member(), ntile, tband, (tile *)(a + k * size), x ? x + k * ntile * TILE : x,
+                      info + k);
+    }
+}
+
+/* Whether all of a team's numbers are finite, as info: 0, or `bad`, which any member may write. */
+TEAM_BODY void check_finite(struct member member, size_t count, const double *x, int bad, int *info)
+{
+    if (member.index == 0) *info = 0;
+    team_sync(member);
+    for (team_share(member, i, count)) {
+        if (!isfinite(x[i])) *info = bad;
+    }
+    team_sync(member);
 }
 
 void offload_band_solve(size_t n, size_t tband, const double *l, double *b, size_t batch, int *info)
 {
-    size_t lcount = batch * linalg_band_size(n, tband), bcount = batch * linalg_band_ntile(n) * LINALG_TILE;
-    double *hl = copy_back(l, lcount), *hb = copy_back(b, bcount);
-    bool done = hl && hb;
+    const size_t size = linalg_band_size(n, tband), ntile = linalg_band_ntile(n);
+    const int teams = teams_for(batch), team = device.team_size, bad = (int)n + 1;
 
-    if (done) host_band_solve(n, tband, hl, hb, batch, info);
-    if (!done || !upload(b, hb, bcount)) mark_failed(n, batch, info);
-    free(hl);
-    free(hb);
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(l, b) map(from : info[0 : batch])
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
+        double *x = b + k * ntile * TILE;
+
+        band_solve(team_member(), ntile, tband, (tile *)(l + k * size), x);
+        check_finite(team_member(), ntile * TILE, x, bad, info + k);
+    }
 }
 
 size_t offload_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batch)
 {
-    return host_band_inverse_bytes(n, tband, zband, batch);
+    (void)n, (void)zband;
+    return (size_t)teams_for(batch) * memory_round_up((tband + 1) * sizeof(tile));
 }
 
 void offload_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
                           size_t batch, void *work, int *info)
 {
-    size_t zcount = batch * linalg_band_size(n, zband), xcount = batch * linalg_band_ntile(n) * LINALG_TILE;
-    double *hl = copy_back(l, batch * linalg_band_size(n, tband)), *hz = copy_back(inverse, zcount);
-    double *hx = x ? copy_back(x, xcount) : NULL;
-    void *hwork = memory_raw(offload_band_inverse_bytes(n, tband, zband, batch), 1);
-    bool done = hl && hz && (hx || !x) && hwork;
+    const size_t size = linalg_band_size(n, tband), out = linalg_band_size(n, zband);
+    const size_t ntile = linalg_band_ntile(n);
+    const int teams = teams_for(batch), team = device.team_size, bad = (int)n + 1;
 
-    (void)work;
-    if (done) host_band_inverse(n, tband, zband, hl, hz, hx, batch, hwork, info);
-    if (!done || !upload(inverse, hz, zcount) || (x && !upload(x, hx, xcount))) mark_failed(n, batch, info);
-    free(hl);
-    free(hz);
-    free(hx);
-    free(hwork);
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(l, inverse, x, work)              \
+    map(from : info[0 : batch])
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
+        tile *scratch = (tile *)work + (size_t)omp_get_team_num() * (tband + 1);
+
+        band_inverse(team_member(), ntile, tband, zband, (tile *)(l + k * size), (tile *)(inverse + k * out),
+                     scratch, x ? x + k * ntile * TILE : x);
+        /* all others follow from the first columns: a bad number anywhere reaches them */
+        check_finite(team_member(), TILE * TILE, inverse + k * out, bad, info + k);
+    }
+}
+
+/* Systems that one team has side by side: as many as lanes fit. */
+static size_t systems_of_team(void)
+{
+    return device.team_size > LANES ? (size_t)device.team_size / LANES : 1;
+}
+
+static size_t root_groups(size_t batch)
+{
+    return (batch + systems_of_team() - 1) / systems_of_team();
 }
 
 size_t offload_band_root_bytes(const struct linalg_root *root, size_t batch)
 {
-    return host_band_root_bytes(root, batch);
+    return (size_t)teams_for(root_groups(batch)) * systems_of_team() * root_bytes(root);
+}
+
+/* The systems of one team, from `first` on: all its members pass through the same waits, so the pole count is
+ * the largest of its systems', and where the batch ends some do the last one once more, with the same result.
+ */
+TEAM_BODY void take_roots(struct member member, const struct linalg_root *root, size_t first, size_t batch,
+                          const struct poles *tables, char *work, size_t bytes, int *info)
+{
+    const struct member lane = {member.index % LANES, member.count < LANES ? 1 : LANES};
+    const size_t nsystem = (size_t)(member.count / lane.count), own = (size_t)(member.index / lane.count);
+    const size_t system = first + own < batch ? first + own : batch - 1;
+    const struct root_arrays arrays = root_place(root, work + own * bytes);
+    const double smallest = root_complete(lane, root, system, &arrays, info + system);
+    const struct poles *poles;
+    size_t count = 0;
+
+    for (size_t k = 0; k < nsystem; k++) {
+        size_t other = first + k < batch ? first + k : batch - 1;
+
+        poles = poles_for(tables, root->spread[other]);
+        if (poles && poles->count > count) count = poles->count;
+    }
+    poles = poles_for(tables, root->spread[system]);
+    root_take(lane, root, system, &arrays, smallest, poles, count, info + system);
+    team_sync(member);
 }
 
 void offload_band_root(const struct linalg_root *root, size_t batch, void *work, int *info)
 {
-    size_t vectors = batch * root->nvec * root->n, band = batch * (root->half + 1) * root->n;
-    double *inverse = copy_back(root->inverse, batch * (root->band + 1) * root->n);
-    double *vector = copy_back(root->vector, vectors), *product = copy_back(root->product, vectors);
-    double *matrix = copy_back(root->root, band), *edge = copy_back(root->edge, batch * root->n);
-    double *spread = copy_back(root->spread, batch);
-    void *hwork = memory_raw(offload_band_root_bytes(root, batch), 1);
-    bool done = inverse && vector && product && matrix && edge && spread && hwork;
-    struct linalg_root host = *root;
+    const size_t n = root->n, band = root->band, nvec = root->nvec, half = root->half;
+    const double *inverse = root->inverse, *vector = root->vector;
+    double *product = root->product, *q = root->root, *edge = root->edge, *spread = root->spread;
+    const struct poles *tables = device.tables;
+    const size_t groups = root_groups(batch), side = systems_of_team();
+    const int teams = teams_for(groups), team = device.team_size;
 
-    (void)work;
-    host.inverse = inverse, host.vector = vector, host.product = product;
-    host.root = matrix, host.edge = edge, host.spread = spread;
-    if (done) host_band_root(&host, batch, hwork, info);
-    if (!done || !upload(root->product, product, vectors) || !upload(root->root, matrix, band) ||
-        !upload(root->edge, edge, batch * root->n) || !upload(root->spread, spread, batch)) {
-        mark_failed(2, batch, info);
+#pragma omp target teams num_teams(teams) thread_limit(team)                                                 \
+    is_device_ptr(inverse, vector, product, q, edge, spread, tables, work) map(from : info[0 : batch])
+#pragma omp parallel num_threads(team)
+    {
+        const struct linalg_root own = {n, band, nvec, half, inverse, vector, product, q, edge, spread};
+        const size_t bytes = root_bytes(&own);
+        char *scratch = (char *)work + (size_t)omp_get_team_num() * side * bytes;
+
+        for (size_t g = (size_t)omp_get_team_num(); g < groups; g += (size_t)omp_get_num_teams()) {
+            take_roots(team_member(), &own, g * side, batch, tables, scratch, bytes, info);
+        }
     }
-    free(inverse), free(vector), free(product), free(matrix), free(edge), free(spread), free(hwork);
 }

@@ -1,8 +1,16 @@
-/* The banded operations on device memory, by target regions: one team for each system. */
+/* The banded operations on device memory, by target regions: one team for each system, or, for square roots,
+ * for a few of them. Signatures and results are those of struct linalg (linalg/backend.h); info is the
+ * host's. */
 #ifndef UNSPOT_LINALG_OFFLOAD_BAND_H
 #define UNSPOT_LINALG_OFFLOAD_BAND_H
 
+#include <stdbool.h>
+
 #include "linalg/linalg.h"
+
+/* Makes the device in use ready: asks it what a team is there, and copies the poles to it. False when that
+ * fails. However often and from however many threads it is called; the device may not change afterwards. */
+bool offload_band_open(void);
 
 void offload_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t batch, int *info);
 void offload_band_solve(size_t n, size_t tband, const double *l, double *b, size_t batch, int *info);

@@ -32,11 +32,8 @@ static void make_tables(void)
     for (int q = 1; q < POLES_TABLES; q++) make_table(&tables[q], pow(4, q));
 }
 
-const struct poles *poles_for(double spread)
+const struct poles *poles_tables(void)
 {
-    int q = 1;
-
     pthread_once(&once, make_tables);
-    while (q < POLES_TABLES && !(spread <= pow(4, q))) q++;
-    return q < POLES_TABLES ? &tables[q] : NULL;
+    return tables;
 }

@@ -12,9 +12,19 @@ struct poles {
     double shift[POLES_MAX], weight[POLES_MAX];
 };
 
-/* The table for a spread of at least this; NULL above 4^22 (1.8e13). The tables are made once and shared by
- * all threads. For a matrix with eigenvalues from m to m * spread multiply shifts by m and weights by
- * sqrt(m). */
-const struct poles *poles_for(double spread);
+/* All tables, made once and shared by all threads: number q, from 1 to POLES_TABLES - 1, serves spreads up to
+ * 4^q. For a matrix with eigenvalues from m to m * spread multiply shifts by m and weights by sqrt(m). */
+const struct poles *poles_tables(void);
+
+/* The table for a spread of at least this; NULL above 4^22 (1.8e13). */
+static inline const struct poles *poles_for(const struct poles *tables, double spread)
+{
+    double limit = 4;
+
+    for (int q = 1; q < POLES_TABLES; q++, limit *= 4) {
+        if (spread <= limit) return tables + q;
+    }
+    return NULL;
+}
 
 #endif

@@ -1,5 +1,6 @@
 /* unspot extract: files to files. */
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/minmax.h"
@@ -42,8 +43,7 @@ static enum status check_usage(struct session *session, struct error *error)
     if (plan->whole_bundles && session->options.solver != SOLVER_BANDED) {
         return error_set(error, STATUS_USAGE, "--patch bundle: needs --solver banded");
     }
-    session->options.linalg = linalg_find(arguments->backend);
-    if (!session->options.linalg || linalg_is_on_device(session->options.linalg)) {
+    if (strcmp(arguments->backend, "lapack") != 0 && strcmp(arguments->backend, "ref") != 0) {
         return error_set(error, STATUS_USAGE, "--backend %s: expected lapack or ref", arguments->backend);
     }
     return STATUS_OK;
@@ -60,18 +60,72 @@ static enum status check_outputs(const struct arguments *arguments, struct error
     return options_outputs(files, sizeof files / sizeof files[0], error);
 }
 
+/* cuSOLVER and cuBLAS where they are, else dense systems go to the host and back. */
+static const struct linalg *find_device_linalg(const struct session *session)
+{
+    const struct linalg *linalg = NULL;
+
+    if (session->options.device.kind == DEVICE_GPU) {
+        linalg = linalg_find("cuda");
+        if (!linalg) {
+            log_warning(&session->log, "cuSOLVER and cuBLAS cannot be used: dense systems are solved on the "
+                                       "CPU, which makes --solver dense slow");
+        }
+    }
+    return linalg ? linalg : linalg_find("offload");
+}
+
+/* What works where; falling back from a GPU that is there is worth a warning. */
+static void announce(const struct session *session, const struct linalg *linalg)
+{
+    const struct device *device = &session->options.device;
+    char reason[sizeof device->reason + 4] = "";
+
+    if (device->gpu_unused)
+        log_warning(&session->log, "no GPU is used: %s", device->reason);
+    else if (device->reason[0])
+        snprintf(reason, sizeof reason, " (%s)", device->reason);
+    log_info(&session->log, "unspot %s (%s), device %s%s: %d threads, solver %s, linear algebra %s",
+             UNSPOT_VERSION, UNSPOT_GIT_HASH, device->name, reason, omp_get_max_threads(),
+             session->arguments->solver, linalg_description(linalg));
+}
+
+/* The device and its linear algebra, before any file is read. */
+static enum status choose_device(struct session *session, struct error *error)
+{
+    const struct arguments *arguments = session->arguments;
+    struct extract_options *options = &session->options;
+    struct device *device = &options->device;
+    enum status status = device_choose(arguments->device, 0, device, error);
+    const struct linalg *linalg;
+
+    if (status != STATUS_OK) return status;
+    options->linalg = linalg = linalg_find(arguments->backend);
+    if (linalg && device->kind != DEVICE_HOST) {
+        options->device_linalg = linalg = find_device_linalg(session);
+    }
+    if (!linalg) {
+        return error_set(error, STATUS_DEVICE, "%s: no backend of linear algebra works there", device->name);
+    }
+    session->timing.device = device->name;
+    session->timing.backend = linalg_name(linalg);
+    announce(session, linalg);
+    return STATUS_OK;
+}
+
 static enum status read_inputs(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
-    double now = timing_now();
+    double now = timing_start(STAGE_READ_PSF);
     enum status status;
 
     log_info(&session->log, "reading the PSF %s", arguments->psf);
     status = psf_file_read(arguments->psf, &session->psf, error);
     if (status != STATUS_OK) return status;
     session->timing.stage[STAGE_READ_PSF].bytes = file_bytes(arguments->psf);
-    now = timing_add(&session->timing, STAGE_READ_PSF, now, 1);
+    timing_add(&session->timing, STAGE_READ_PSF, now, 1);
 
+    now = timing_start(STAGE_READ_IMAGE);
     log_info(&session->log, "reading the image %s", arguments->input);
     status = preproc_read(arguments->input, (uint32_t)arguments->maskbits, &session->preproc, error);
     if (status != STATUS_OK) return status;
@@ -143,7 +197,6 @@ static void set_options(struct session *session)
     options->psferr = arguments->psferr == psferr_of_psf ? session->psf.psferr : arguments->psferr;
     options->model = arguments->model != NULL;
     session->timing.solver = arguments->solver;
-    session->timing.backend = linalg_name(options->linalg);
     session->timing.threads = omp_get_max_threads();
     session->timing.nspec = options->plan.nspec;
 }
@@ -181,10 +234,8 @@ static enum status run(struct session *session, struct error *error)
     if (status == STATUS_OK) status = check_outputs(arguments, error);
     if (status != STATUS_OK) return status;
     if (arguments->threads > 0) omp_set_num_threads(arguments->threads);
-    log_info(&session->log, "unspot %s (%s), on the CPU: %d threads, solver %s, linear algebra %s",
-             UNSPOT_VERSION, UNSPOT_GIT_HASH, omp_get_max_threads(), arguments->solver,
-             linalg_description(session->options.linalg));
-    status = read_inputs(session, error);
+    status = choose_device(session, error);
+    if (status == STATUS_OK) status = read_inputs(session, error);
     if (status == STATUS_OK) status = fit_together(session, error);
     if (status != STATUS_OK) return status;
     set_options(session);

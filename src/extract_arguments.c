@@ -28,6 +28,7 @@ void arguments_free(struct arguments *arguments)
     free(arguments->progress);
     free(arguments->patch);
     free(arguments->solver);
+    free(arguments->device);
     free(arguments->backend);
 }
 
@@ -119,8 +120,12 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
          "KIND"},
         {"solver", 0, POPT_ARG_STRING, &arguments->solver, 0,
          "banded (the default), or dense, the second opinion", "NAME"},
+        {"device", 0, POPT_ARG_STRING, &arguments->device, 0,
+         "auto: a GPU when one works, else the CPU (the default); host: the CPU; gpu: a GPU or an error; a "
+         "number: that OpenMP device",
+         "NAME"},
         {"backend", 0, POPT_ARG_STRING, &arguments->backend, 0,
-         "linear algebra: lapack (the default), or ref (plain C, slow)", "NAME"},
+         "linear algebra on the CPU: lapack (the default), or ref (plain C, slow)", "NAME"},
         {"threads", 0, POPT_ARG_INT, &arguments->threads, 0,
          "threads; without it: OMP_NUM_THREADS, else all cores", "N"},
         {"timing", 0, POPT_ARG_STRING, &arguments->timing, 0, "write the time of each stage, as JSON",
@@ -130,6 +135,7 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
         {"loglevel", 0, POPT_ARG_STRING, &arguments->loglevel, 0, "debug, info (the default), warn or error",
          "LEVEL"},
         POPT_AUTOHELP POPT_TABLEEND};
+    const char *device = getenv("UNSPOT_DEVICE");
     enum status status;
 
     *arguments = default_arguments;
@@ -137,6 +143,7 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
         options_parse("extract", "-i IMAGE -p PSF -o FRAME [OPTIONS]", argc, argv, table, 0, 0, NULL, error);
     if (status == STATUS_OK) status = fill_in(&arguments->patch, "step", error);
     if (status == STATUS_OK) status = fill_in(&arguments->solver, "banded", error);
+    if (status == STATUS_OK) status = fill_in(&arguments->device, device ? device : "auto", error);
     if (status == STATUS_OK) status = fill_in(&arguments->backend, "lapack", error);
     if (status == STATUS_OK) status = fill_in(&arguments->progress, "auto", error);
     if (status == STATUS_OK) status = fill_in(&arguments->loglevel, "info", error);

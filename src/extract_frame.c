@@ -44,7 +44,7 @@ static enum status alloc_frame(struct frame *frame, const struct job *job, struc
 /* The bundle as one system; false, and a warning, when it must be solved in patches after all. */
 static bool solve_whole(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
 {
-    double now = timing_now();
+    double now = timing_start(STAGE_SOLVE);
     bool solved = whole_solve(&job->whole, &job->overlaps, job->options->regularize, bundle->keep_first,
                               bundle->keep_first + bundle->keep_nspec);
 
@@ -61,11 +61,12 @@ static void extract_bundle(struct job *job, const struct planned_bundle *bundle,
     const struct plan *plan = &job->plan;
     const struct plan_options *options = &job->options->plan;
     size_t row = bundle->specmin + bundle->keep_first - options->specmin;
-    double now = timing_now();
+    double now = timing_start(STAGE_SPOTS);
 
     spots_evaluate(&job->spots, job->psf, bundle->specmin, bundle->nspec, plan->spot_wave_min,
                    options->wave_step, plan->spot_nwave);
-    now = timing_add(timing, STAGE_SPOTS, now, bundle->nspec * plan->spot_nwave);
+    timing_add(timing, STAGE_SPOTS, now, bundle->nspec * plan->spot_nwave);
+    now = timing_start(STAGE_OVERLAPS);
     job->overlaps.band = bundle->band;
     overlaps_sum(&job->overlaps, &job->spots, &job->pixels);
     timing_add(timing, STAGE_OVERLAPS, now, bundle->nspec * plan->spot_nwave);
@@ -76,7 +77,7 @@ static void extract_bundle(struct job *job, const struct planned_bundle *bundle,
                       &plan->patch[bundle->first_patch + i]);
     }
     if (!job->options->model) return;
-    now = timing_now();
+    now = timing_start(STAGE_MODEL);
     model_add(&job->spots, bundle->keep_first, bundle->keep_nspec, plan->spot_wave_first, plan->nwave,
               job->frame->flux + row * plan->nwave, plan->nwave, options->wave_step, job->pixels.nx,
               job->pixels.ny, job->frame->model);
@@ -119,7 +120,7 @@ enum status extract_frame(const struct preproc *preproc, const struct psf *psf,
                       .progress = progress,
                       .pixels = {preproc->nx, preproc->ny, preproc->image, preproc->ivar},
                       .frame = frame};
-    double start = timing_now(), now;
+    double start = timing_start(STAGE_PLAN), now;
     enum status status = plan_make(&job.plan, &options->plan, psf, error);
 
     memset(frame, 0, sizeof *frame);
@@ -130,7 +131,7 @@ enum status extract_frame(const struct preproc *preproc, const struct psf *psf,
     progress_start(progress, job.plan.npatch);
     for (size_t i = 0; i < job.plan.nbundle; i++) extract_bundle(&job, &job.plan.bundle[i], timing);
     progress_end(progress);
-    now = timing_now();
+    now = timing_start(STAGE_FINISH);
     status = finish_frame(frame, error);
     timing_add(timing, STAGE_FINISH, now, 1);
     for (int i = 0; i < job.nworker; i++) timing_merge(timing, &job.workers[i].timing);

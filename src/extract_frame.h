@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/device.h"
 #include "base/frame.h"
 #include "base/log.h"
 #include "base/psf.h"
@@ -25,7 +26,9 @@ struct extract_options {
     double psferr;     /* fractional error of the PSF, in chi2pix only */
     bool model;        /* also make the model image */
     enum solver solver;
-    const struct linalg *linalg;
+    const struct linalg *linalg;        /* on the host */
+    struct device device;               /* where the patches are solved */
+    const struct linalg *device_linalg; /* there; NULL: the device is the host */
 };
 
 /* Extracts. *frame is filled and released by the caller with frame_free(), whatever the status. *timing gets

@@ -112,11 +112,12 @@ static enum outcome solve_patch(struct worker *worker, const struct job *job, co
 {
     struct normal normal;
     enum outcome outcome;
-    double now = timing_now();
+    double now = timing_start(STAGE_NORMAL);
 
     normal_place(&normal, patch->nspec, patch->nwave, patch->band, worker->normal);
     normal_sum(&normal, patch, &job->overlaps, &job->spots, &job->pixels, worker->scratch);
-    now = timing_add(&worker->timing, STAGE_NORMAL, now, 1);
+    timing_add(&worker->timing, STAGE_NORMAL, now, 1);
+    now = timing_start(STAGE_SOLVE);
     outcome = solve(worker, job, patch, &normal);
     timing_add(&worker->timing, STAGE_SOLVE, now, 1);
     return outcome;
@@ -242,7 +243,7 @@ void extract_patch(struct worker *worker, const struct job *job, const struct pl
     const struct patch *patch = &planned->patch;
     enum outcome outcome =
         job->bundle_is_solved ? solve_within_whole(worker, job, planned) : solve_patch(worker, job, patch);
-    double now = timing_now();
+    double now = timing_start(STAGE_QUALITY);
 
     if (outcome == REGULARISED) worker->timing.nregularised++;
     if (outcome == UNSOLVED) worker->timing.nunsolved++;

@@ -29,6 +29,8 @@ static void describe_options(const struct session *session, char *text, size_t s
 static void make_keywords(const struct session *session, long fibermin, struct keywords *keywords)
 {
     const struct frame *frame = &session->frame;
+    const struct extract_options *used = &session->options;
+    const struct linalg *linalg = used->device_linalg ? used->device_linalg : used->linalg;
     char options[512];
 
     describe_options(session, options, sizeof options);
@@ -45,13 +47,14 @@ static void make_keywords(const struct session *session, long fibermin, struct k
     }
     keyword_integer(keywords, "FIBERMIN", fibermin, "First fiber");
     keyword_string(keywords, "EXTROPTS", options, "");
+    keyword_string(keywords, "DEVICE", session->timing.device, "Device of the extraction");
     keyword_string(keywords, "BACKEND", session->timing.backend, "Linear algebra of the extraction");
     keyword_integer(keywords, "NREGPTCH", (long long)session->timing.nregularised,
                     "Patches that were regularised");
     keyword_integer(keywords, "NDNSPTCH", (long long)session->timing.ndense,
                     "Patches left to the dense solver");
     keyword_integer(keywords, "NBADPTCH", (long long)session->timing.nunsolved, "Patches without a solution");
-    provenance_dependencies(keywords, &session->preproc.header, linalg_description(session->options.linalg));
+    provenance_dependencies(keywords, &session->preproc.header, linalg_description(linalg));
 }
 
 static enum status write_frame(const struct session *session, const struct table *fibermap,
@@ -93,10 +96,11 @@ enum status extract_write(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
     struct keywords *keywords = memory_zeroed(1, sizeof *keywords);
-    double now = timing_now();
+    double now;
     enum status status;
 
     if (!keywords) return memory_error(error, "keywords");
+    now = timing_start(STAGE_WRITE);
     make_keywords(session, session->fibermin, keywords);
     log_info(&session->log, "writing %s", arguments->output);
     status = write_frame(session, &session->fibermap, keywords, error);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/nvtx.h"
 #include "io/output.h"
 #include "version.h"
 
@@ -17,13 +18,17 @@ double timing_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-double timing_add(struct timing *timing, enum stage stage, double start, size_t count)
+double timing_start(enum stage stage)
 {
-    double now = timing_now();
+    stage_push(stage_name(stage));
+    return timing_now();
+}
 
-    timing->stage[stage].seconds += now - start;
+void timing_add(struct timing *timing, enum stage stage, double start, size_t count)
+{
+    timing->stage[stage].seconds += timing_now() - start;
     timing->stage[stage].count += count;
-    return now;
+    stage_pop();
 }
 
 void timing_merge(struct timing *total, const struct timing *part)
@@ -52,12 +57,13 @@ static void print_json(FILE *file, const struct timing *timing)
 {
     fprintf(file,
             "{\n  \"program\": \"unspot %s\",\n  \"git\": \"%s\",\n  \"compiler\": \"%s\",\n"
-            "  \"solver\": \"%s\",\n  \"backend\": \"%s\",\n  \"threads\": %d,\n  \"spectra\": %zu,\n"
+            "  \"solver\": \"%s\",\n  \"device\": \"%s\",\n  \"backend\": \"%s\",\n  \"threads\": %d,\n  "
+            "\"spectra\": %zu,\n"
             "  \"wavelengths\": %zu,\n  \"patches\": %zu,\n  \"regularised_patches\": %zu,\n"
             "  \"unsolved_patches\": %zu,\n  \"dense_patches\": %zu,\n  \"extract_seconds\": %.6f,\n  "
             "\"total_seconds\": %.6f,\n"
             "  \"stages\": {\n",
-            UNSPOT_VERSION, UNSPOT_GIT_HASH, UNSPOT_COMPILER, timing->solver, timing->backend,
+            UNSPOT_VERSION, UNSPOT_GIT_HASH, UNSPOT_COMPILER, timing->solver, timing->device, timing->backend,
             timing->threads, timing->nspec, timing->nwave, timing->npatch, timing->nregularised,
             timing->nunsolved, timing->ndense, timing->extract_seconds, timing->total_seconds);
     for (int i = 0; i < STAGE_COUNT; i++) {

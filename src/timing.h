@@ -40,14 +40,17 @@ struct timing {
     size_t nspec, nwave, npatch, nregularised, nunsolved;
     size_t ndense; /* patches that the banded solver left to the dense one */
     int threads;
-    const char *solver, *backend;
+    const char *solver, *device, *backend;
 };
 
 /* Seconds of a steady clock. */
 double timing_now(void);
 
-/* Adds to a stage the time since `start`, a value of timing_now(); returns the time now. */
-double timing_add(struct timing *timing, enum stage stage, double start, size_t count);
+/* A stage begins: the time now, for timing_add(). From here to there it is a range in NVIDIA's profilers. */
+double timing_start(enum stage stage);
+
+/* ... and ends: adds the time since `start`. */
+void timing_add(struct timing *timing, enum stage stage, double start, size_t count);
 
 /* Adds the stages of *part to *total. */
 void timing_merge(struct timing *total, const struct timing *part);

@@ -106,10 +106,14 @@ cat >check_timing.py <<'PYTHON'
 import json
 import os
 
+import fitsio
+
 timing = json.load(open("timing.json"))
 assert timing["spectra"] == 60 and timing["wavelengths"] == 101 and timing["patches"] == 15 * 3, timing
 assert timing["regularised_patches"] == timing["unsolved_patches"] == 0, timing
 assert 0 < timing["extract_seconds"] < timing["total_seconds"] < 300, timing
+header = fitsio.read_header("t.fits")
+assert timing["device"] == header["DEVICE"].strip() and timing["backend"] == header["BACKEND"].strip(), timing
 stages = timing["stages"]
 names = "read_psf read_image plan spots overlaps normal_equations solve quality model finish write"
 assert list(stages) == names.split(), list(stages)
@@ -120,4 +124,7 @@ assert stages["read_image"]["bytes"] == os.path.getsize("im.fits"), stages
 assert stages["read_psf"]["bytes"] == os.path.getsize("psf.fits"), stages
 PYTHON
 check 'timing: all stages' $python check_timing.py
+check '--device host' extract host.fits -n 60 --device host --timing timing.json
+check '--device host: it is' grep -qF '"device": "CPU"' timing.json
+check '--device host: the same frame as on the default device' "$UNSPOT" compare host.fits 1.fits --strict-mask
 finish

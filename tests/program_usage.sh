@@ -31,7 +31,7 @@ done
 help_of "info" '^compiler ' "$UNSPOT" info
 for option in '-i, --input' '-p, --psf' '-o, --output' '-m, --model' '-w, --wavelength' '-s, --specmin' \
     '-n, --nspec' '-r, --regularize' --bundlesize --nsubbundles --nwavestep --wavepad --wavepad-frac \
-    --pixpad-frac --psferr --loglevel --threads --patch --solver --timing --progress; do
+    --pixpad-frac --psferr --loglevel --threads --patch --solver --device --timing --progress; do
     help_of "extract --help names $option" "^ +$option=[A-Z]" "$UNSPOT" extract --help
 done
 
@@ -118,6 +118,12 @@ extract '--solver magic' --solver magic
 extract '--patch quilt' --patch quilt
 extract '--patch bundle' --patch bundle --solver dense
 extract '--backend abacus' --backend abacus
+for backend in offload cuda; do # these go with a device
+    extract "--backend $backend: expected lapack or ref" --backend $backend
+done
+for device in cpu '' GPU -1 0x1 1.0; do
+    extract "--device $device: expected auto, host, gpu or a number" --device "$device"
+done
 extract '--progress sometimes' --progress sometimes
 
 extract '--wavelength 5880,5800,0.8: .*reversed' -w 5880,5800,0.8
@@ -128,6 +134,17 @@ for text in '' 5800 5800,5880 '5800,5880,' red 5800,5880,x 5800,5880,0.8x 5800,5
     extract "--wavelength $text: expected" -w "$text"
 done
 extract 'million' -w 5800,5880,1e-5
+
+# A device that is not there is an error before anything is read: -p names no file.
+device() # REGEX COMMAND...
+{
+    expect_fail "${*:2}" 1 "$1" "${@:2}" extract -i im.fits -p no-psf.fits -o out/f.fits --loglevel error
+}
+device '--device 99999: ' env UNSPOT_DEVICE=99999 "$UNSPOT"
+device 'OMP_TARGET_OFFLOAD|no offloading' env UNSPOT_DEVICE=gpu OMP_TARGET_OFFLOAD=disabled "$UNSPOT"
+device 'no-psf.fits' env UNSPOT_DEVICE=host "$UNSPOT"
+expect_fail 'UNSPOT_DEVICE_MEMORY=much' 2 'UNSPOT_DEVICE_MEMORY=much: ' env UNSPOT_DEVICE_MEMORY=much "$UNSPOT" \
+    extract -i im.fits -p psf.fits -o out/f.fits
 
 # An output must not replace an input or another output, however its name is spelled.
 cp im.fits out/im.fits

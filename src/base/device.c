@@ -160,6 +160,9 @@ static bool take_gpu(int local_rank, struct device *device)
         if (take((local_rank + k) % count, device, problem, sizeof problem) && device->kind == DEVICE_GPU)
             return true;
     }
+    if (count > 0 && !problem[0]) {
+        snprintf(problem, sizeof problem, "none of OpenMP's %d devices is a GPU (%s)", count, probe_images());
+    }
     explain_no_gpu(device, problem);
     return false;
 }
@@ -200,5 +203,6 @@ enum status device_choose(const char *wish, int local_rank, struct device *devic
     if (take_gpu(local_rank, device)) return STATUS_OK;
     take_host(device);
     if (strcmp(wish, "auto") == 0) return STATUS_OK;
-    return error_set(error, STATUS_DEVICE, "--device gpu: %s", device->reason);
+    return error_set(error, STATUS_DEVICE, "--device gpu: %s; --device auto would take the CPU",
+                     device->reason);
 }

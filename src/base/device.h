@@ -25,7 +25,7 @@ struct device {
     size_t teams;        /* that fill the device */
     size_t memory_limit; /* bytes: UNSPOT_DEVICE_MEMORY, else SIZE_MAX */
     char name[128];      /* "NVIDIA H100 80GB HBM3", "x86_64 offload", "CPU" */
-    char reason[512];    /* where `auto` took the host: why, in one line */
+    char reason[600];    /* where `auto` took the host: why, in one line */
     bool gpu_unused;     /* ... and the driver sees a GPU: worth a warning */
 };
 

@@ -59,7 +59,7 @@ void device_describe(void (*print)(const char *name, const char *value))
     struct device device;
     struct error error;
     int before = omp_get_default_device();
-    char text[sizeof device.name + sizeof device.reason + 16];
+    char text[sizeof error.text];
 
     describe_runtime(print);
     describe_driver(print);
