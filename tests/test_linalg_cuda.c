@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/device.h"
 #include "linalg_jobs.h"
 
 #define REQUIRE(condition)                                                                                   \
@@ -170,6 +171,20 @@ enum { BATCH = 3 };
 
 static const struct sizes few = {.n = 12, .nrhs = 2, .block = 3, .nblocks = 3, .batch = BATCH};
 
+/* What the library is still about to do with the workspace will not go well. */
+static int run_and_spoil_workspace(const struct linalg *cuda, const struct job *job)
+{
+    size_t bytes = job_bytes(cuda, job->op, &job->sizes);
+    void *work = place(cuda, NULL, bytes), *spoilt = allocate(bytes, 1);
+    int failed = job_run_with(cuda, job, work, bytes);
+
+    memset(spoilt, 0xff, bytes);
+    REQUIRE(device_upload(work, spoilt, bytes));
+    take_away(cuda, work);
+    free(spoilt);
+    return failed;
+}
+
 /* A library's call fails once the backend is open: all systems of the operations that make it do, no other's.
  */
 static void require_failing_call(const char *function, const int failures[OPS])
@@ -184,7 +199,7 @@ static void require_failing_call(const char *function, const int failures[OPS])
         int info[BATCH] = {9, 9, 9};
         struct job job = sample((enum op)op, &few, info);
 
-        REQUIRE(job_run(cuda, &job) == failures[op]);
+        REQUIRE(run_and_spoil_workspace(cuda, &job) == failures[op]);
         for (int k = 0; k < BATCH; k++) REQUIRE(info[k] == (failures[op] > 0 ? 13 : 0));
         sample_free(&job);
     }
