@@ -24,7 +24,8 @@
  * itself, are the host's. All calls come from the main thread, outside of parallel regions, and return when
  * the device is done. Choose the device (device_choose) before `cuda` is first found: it keeps to that one.
  * Where a call of a library, a copy or a host allocation fails, info is n + 1 for each system it was about,
- * which may well be soluble: it is the caller who repeats failed systems on the host, from data of its own. */
+ * which may well be soluble: it is the caller who repeats failed systems on the host, from data of its own.
+ */
 #ifndef UNSPOT_LINALG_H
 #define UNSPOT_LINALG_H
 

@@ -1,8 +1,6 @@
 /* Device memory without a linear algebra of its own: dense systems are copied to the host, computed there by
  * the backend `lapack`, and copied back. Unlike lapack's callers, this one's has no threads to spare on it:
  * so the systems are shared out here. */
-#include <stdio.h>
-
 #include "linalg/backend.h"
 #include "linalg/copies.h"
 #include "linalg/offload_band.h"

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "omp/banded_kernel.h"
 #include "omp/resolve.h"
 
 enum { TILE = LINALG_TILE };
@@ -106,56 +107,12 @@ size_t banded_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, siz
     return layout(linalg, &shape, NULL, &work);
 }
 
-/* M + diag(prior) in tiles, y, and M's diagonal. */
-static void fill(const struct shape *shape, const struct normal *normal, const double *prior,
-                 const struct workspace *work)
-{
-    size_t nspec = shape->nspec, rows = TILE * linalg_band_ntile(shape->n);
-
-    memset(work->matrix, 0, linalg_band_size(shape->n, shape->tband) * sizeof(double));
-    for (size_t wave = 0; wave < shape->nwave; wave++) {
-        for (size_t d = 0; d <= normal->band && wave + d < shape->nwave; d++) {
-            const double *block = normal->block + (wave * (normal->band + 1) + d) * nspec * nspec;
-
-            for (size_t s1 = 0; s1 < nspec; s1++) {
-                for (size_t s2 = d == 0 ? s1 : 0; s2 < nspec; s2++) {
-                    size_t row = (wave + d) * nspec + s2, column = wave * nspec + s1;
-
-                    work->matrix[linalg_tile_index(shape->tband, row, column)] = block[s2 * nspec + s1];
-                }
-            }
-        }
-    }
-    for (size_t i = 0; i < shape->n; i++) {
-        double *at = work->matrix + linalg_tile_index(shape->tband, i, i);
-
-        *at += prior[i];
-        work->diagonal[i] = *at;
-        work->x[i] = normal->y[i];
-    }
-    for (size_t i = shape->n; i < rows; i++) {
-        work->matrix[linalg_tile_index(shape->tband, i, i)] = 1;
-        work->x[i] = 0;
-    }
-    for (size_t i = 0; i < rows; i++) { /* the upper triangles of diagonal tiles */
-        for (size_t j = i / TILE * TILE; j < i; j++) {
-            work->matrix[linalg_tile_index(shape->tband, j, i)] =
-                work->matrix[linalg_tile_index(shape->tband, i, j)];
-        }
-    }
-}
-
 static bool factor(const struct linalg *linalg, const struct shape *shape, const struct workspace *work)
 {
     int info;
 
-    if (linalg_band_cholesky(linalg, shape->n, shape->tband, work->matrix, work->x, 1, &info) != 0)
-        return false;
-    for (size_t i = 0; i < shape->n; i++) {
-        if (!is_regular_pivot(work->matrix[linalg_tile_index(shape->tband, i, i)], work->diagonal[i]))
-            return false;
-    }
-    return true;
+    return linalg_band_cholesky(linalg, shape->n, shape->tband, work->matrix, work->x, 1, &info) == 0 &&
+           banded_is_regular(team_of_one(), shape->tband, shape->n, work->matrix, work->diagonal, NULL);
 }
 
 /* The diagonals of C_ss, and the vectors that Q_s is to multiply, for the spectra still to be done. */
@@ -220,13 +177,9 @@ enum solved banded_solve(const struct linalg *linalg, const struct patch *patch,
     wide = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, true);
     shape = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, false);
     if (layout(linalg, &wide, memory, &work) > work_bytes) return SINGULAR;
-    fill(&shape, normal, prior, &work);
+    banded_fill(team_of_one(), shape.tband, normal, prior, work.matrix, work.x, work.diagonal);
     if (!factor(linalg, &shape, &work) || !invert(linalg, &shape, &work, work.x)) return SINGULAR;
-    for (size_t spec = 0; spec < shape.nspec; spec++) {
-        for (size_t wave = 0; wave < shape.nwave; wave++) {
-            solution->deconvolved[spec * shape.nwave + wave] = work.x[wave * shape.nspec + spec];
-        }
-    }
+    banded_deconvolved(team_of_one(), shape.nspec, shape.nwave, work.x, solution->deconvolved);
     for (size_t s = 0; s < left; s++) work.todo[s] = s;
     left = resolve(linalg, patch, &shape, &work, solution, work.todo, left);
     if (left > 0 && wide.band > shape.band && invert(linalg, &wide, &work, NULL)) {

@@ -3,6 +3,7 @@
 #define UNSPOT_OMP_FOOTPRINT_H
 
 #include "base/minmax.h"
+#include "base/team.h"
 #include "omp/patch.h"
 #include "omp/spots.h"
 
@@ -12,7 +13,7 @@ struct footprint {
     int column_min, column_max; /* both may be empty */
 };
 
-static inline struct footprint footprint_of(const struct patch *patch, const struct spots *spots, size_t spot)
+TEAM_BODY struct footprint footprint_of(const struct patch *patch, const struct spots *spots, size_t spot)
 {
     int column = spots->column[spot], row = spots->row[spot];
 
@@ -27,18 +28,37 @@ static inline struct footprint footprint_of(const struct patch *patch, const str
 }
 
 /* model[row][column] of the patch's pixels += amplitude · spot */
-static inline void footprint_add(const struct patch *patch, const struct spots *spots, size_t spot,
-                                 double amplitude, double *restrict model)
+TEAM_BODY void footprint_add(struct member member, const struct patch *patch, const struct spots *spots,
+                             size_t spot, double amplitude, double *restrict model)
 {
     struct footprint foot = footprint_of(patch, spots, spot);
     int width = patch->column_max - patch->column_min;
     const double *value = spots->value + spot * spots->nx * spots->ny;
 
-    for (int row = foot.row_min; row < foot.row_max; row++) {
+    for (team_rows(member, row, foot.row_min, foot.row_max)) {
         const double *a = value + (row - foot.row) * (int)spots->nx - foot.column;
         double *m = model + (row - patch->row_min) * width - patch->column_min;
 
-        for (int c = foot.column_min; c < foot.column_max; c++) m[c] += amplitude * a[c];
+        for (team_columns(member, 1, c, foot.column_min, foot.column_max)) m[c] += amplitude * a[c];
+    }
+}
+
+/* The light of spots (spec ... + nspec - 1, wave ... + nwave - 1) in the rows of a patch of the whole width,
+ * summed in their order. flux[nspec][flux_stride], see model_add(). */
+TEAM_BODY void footprint_add_all(struct member member, const struct patch *rows, const struct spots *spots,
+                                 size_t spec, size_t nspec, size_t wave, size_t nwave, const double *flux,
+                                 size_t flux_stride, double width, double *image)
+{
+    for (size_t s = 0; s < nspec; s++) {
+        for (size_t w = 0; w < nwave; w++) {
+            size_t spot = (spec + s) * spots->nwave + wave + w;
+            double amplitude = flux[s * flux_stride + w] * width;
+            int row = spots->row[spot];
+
+            if (amplitude == 0 || row >= rows->row_max || row + (int)spots->ny <= rows->row_min) continue;
+            footprint_add(member, rows, spots, spot, amplitude, image);
+            team_sync(member);
+        }
     }
 }
 

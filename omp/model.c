@@ -15,13 +15,7 @@ void model_add(const struct spots *spots, size_t spec, size_t nspec, size_t wave
                              .column_max = (int)nx};
         double *own = image + (size_t)rows.row_min * nx;
 
-        for (size_t s = 0; s < nspec; s++) {
-            for (size_t w = 0; w < nwave; w++) {
-                size_t spot = (spec + s) * spots->nwave + wave + w;
-                double amplitude = flux[s * flux_stride + w] * width;
-
-                if (amplitude != 0) footprint_add(&rows, spots, spot, amplitude, own);
-            }
-        }
+        footprint_add_all(team_of_one(), &rows, spots, spec, nspec, wave, nwave, flux, flux_stride, width,
+                          own);
     }
 }

@@ -4,22 +4,27 @@
 #ifndef UNSPOT_OMP_OVERLAPS_H
 #define UNSPOT_OMP_OVERLAPS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
 #include "omp/patch.h"
 #include "omp/spots.h"
 
+/* A bin is unusable when all but this fraction of its spot lies on unusable pixels. */
+static const double unusable_tolerance = 1e-6;
+
 struct overlaps {
     size_t nspec, nwave; /* of the spots */
     size_t band; /* spots more than band wavelengths or reach spectra apart share no pixel; the caller may
                     lower it from bundle to bundle */
     size_t reach;
-    double *sum;     /* [spec][wave][distance 0 ... band][reach 0 ... 2 reach]: with the spot of spectrum
+    double *sum;     /* [spec][wave][r = 0 ... 2 reach][distance 0 ... band]: with the spot of spectrum
                         spec + r - reach, wavelength wave + distance; 0 where there is none */
     double *y;       /* [spec][wave] Σ w A p */
     double *weight;  /* [spec][wave] φ = Σ w A */
     double *masked;  /* [spec][wave] fraction of the spot on unusable pixels or off the CCD */
+    bool *off_ccd;   /* [spec][wave] all of the spot is off the CCD, but for that tolerance */
     double *scratch; /* [thread][block of wavelengths][overlaps_scratch_size()] */
 };
 
@@ -31,18 +36,12 @@ void overlaps_free(struct overlaps *overlaps);
 /* Fills *overlaps for a bundle's spots, on all threads. */
 void overlaps_sum(struct overlaps *overlaps, const struct spots *spots, const struct pixels *pixels);
 
-/* Scratch for one spot: doubles, zeroed once by the caller. */
+/* Scratch for one spot: doubles. */
 size_t overlaps_scratch_size(const struct spots *spots);
 
 struct spot_sums {
     double y, weight, masked; /* as above */
 };
-
-/* The sums of one spot with rows row_min ... row_max - 1 of the CCD only: sum[band + 1][2 reach + 1] as
- * above. */
-struct spot_sums overlaps_of_spot(const struct overlaps *overlaps, const struct spots *spots,
-                                  const struct pixels *pixels, size_t spec, size_t wave, int row_min,
-                                  int row_max, double *scratch, double *sum);
 
 /* The sums of a spot with those of spectrum spec + r - reach: [distance]. */
 static inline const double *overlaps_with(const struct overlaps *overlaps, size_t spec, size_t wave, size_t r)

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/minmax.h"
+#include "base/team.h"
 #include "linalg/linalg.h"
 
 enum {
@@ -49,7 +50,19 @@ struct spectrum_root {
 };
 
 /* System k of a batch. */
-struct spectrum_root resolve_root(const struct linalg_root *root, size_t k);
+TEAM_BODY struct spectrum_root resolve_root(const struct linalg_root *root, size_t k)
+{
+    size_t nwave = root->n;
+    const double *product = root->product + k * RESOLVE_VECTORS * nwave;
+
+    return (struct spectrum_root){.nwave = nwave,
+                                  .half = root->half,
+                                  .row_sum = product,
+                                  .product = product + nwave,
+                                  .root = root->root + k * (root->half + 1) * nwave,
+                                  .edge = root->edge + k * nwave,
+                                  .spread = root->spread[k]};
+}
 
 /* Fills flux[n], ivar[n] and resolution[2 half + 1][n] for wavelengths first ... first + n - 1. False when a
  * row sum is 0 or a value is not a number. */

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/team.h"
+
 /* What became of a patch. */
 enum solved {
     SOLVED,    /* *solution is filled */
@@ -32,13 +34,17 @@ static inline double solver_prior_of(double weight, double largest, double regul
     return alpha * alpha + 1e-15;
 }
 
-/* The same for n bins of one patch. */
-static inline void solver_prior(size_t n, const double *weight, double regularize, double *prior)
+/* The same for n bins of one patch. Returns the largest weight; shared: [TEAM_SIZE], or NULL on a CPU. */
+TEAM_BODY double solver_prior(struct member member, size_t n, const double *weight, double regularize,
+                              double *shared, double *prior)
 {
     double largest = 0;
 
-    for (size_t i = 0; i < n; i++) largest = weight[i] > largest ? weight[i] : largest;
-    for (size_t i = 0; i < n; i++) prior[i] = solver_prior_of(weight[i], largest, regularize);
+    for (team_share(member, i, n)) largest = weight[i] > largest ? weight[i] : largest;
+    largest = team_largest(member, largest, shared);
+    for (team_share(member, i, n)) prior[i] = solver_prior_of(weight[i], largest, regularize);
+    team_sync(member);
+    return largest;
 }
 
 #endif

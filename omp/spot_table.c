@@ -1,12 +1,9 @@
 #include "omp/spot_table.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
-
-static const double reach = 1.1; /* largest |u| */
 
 static const struct legendre *series_of(const struct psf *psf, size_t parameter)
 {
@@ -99,30 +96,6 @@ void spot_table_free(struct spot_table *table)
     memset(table, 0, sizeof *table);
 }
 
-/* P_0(u) ... P_(n-1)(u) */
-static void legendre_basis(double u, size_t n, double *p)
-{
-    p[0] = 1;
-    if (n > 1) p[1] = u;
-    for (size_t k = 2; k < n; k++) {
-        p[k] = ((2 * (double)k - 1) * u * p[k - 1] - ((double)k - 1) * p[k - 2]) / (double)k;
-    }
-}
-
-void legendre_values_at(const struct spot_table *table, double wavelength, struct legendre_values *values)
-{
-    values->is_defined = true;
-    for (size_t i = 0; i < table->ndomain; i++) {
-        const struct domain *domain = &table->domain[i];
-        double u = 2 * (wavelength - domain->wave_min) / (domain->wave_max - domain->wave_min) - 1;
-        bool has_trace = table->slot[PARAMETER_X] - domain->first < domain->count ||
-                         table->slot[PARAMETER_Y] - domain->first < domain->count;
-
-        if (has_trace && !(fabs(u) < reach)) values->is_defined = false;
-        legendre_basis(fmax(-reach, fmin(reach, u)), domain->ncoef, values->p[i]);
-    }
-}
-
 double spot_parameter(const struct spot_table *table, size_t spec, const struct legendre_values *values,
                       enum parameter parameter)
 {
@@ -137,25 +110,4 @@ double spot_parameter(const struct spot_table *table, size_t spec, const struct 
             values->p[i][k] * domain->coef[(spec * domain->ncoef + k) * domain->count + slot - domain->first];
     }
     return sum;
-}
-
-void spot_parameters(const struct spot_table *table, size_t spec, const struct legendre_values *values,
-                     double *value)
-{
-    for (size_t i = 0; i < table->ndomain; i++) {
-        const struct domain *domain = &table->domain[i];
-        const double *coef = domain->coef + spec * domain->ncoef * domain->count;
-        double *out = value + domain->first;
-
-        for (size_t first = 0; first < domain->count; first += PARAMETER_LANES) {
-            double sum[PARAMETER_LANES] = {0};
-
-            for (size_t k = 0; k < domain->ncoef; k++) {
-                const double *c = coef + k * domain->count + first;
-#pragma omp simd
-                for (int lane = 0; lane < PARAMETER_LANES; lane++) sum[lane] += values->p[i][k] * c[lane];
-            }
-            memcpy(out + first, sum, sizeof sum);
-        }
-    }
 }

@@ -3,11 +3,13 @@
 #ifndef UNSPOT_OMP_SPOT_TABLE_H
 #define UNSPOT_OMP_SPOT_TABLE_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/psf.h"
 #include "base/status.h"
+#include "base/team.h"
 
 enum {
     LEGENDRE_TERMS = 64, /* coefficients of a series at most */
@@ -47,14 +49,59 @@ struct legendre_values {
     bool is_defined; /* the wavelength is within that reach of the traces' domains */
 };
 
-void legendre_values_at(const struct spot_table *table, double wavelength, struct legendre_values *values);
+/* P_0(u) ... P_(n-1)(u) */
+TEAM_BODY void legendre_basis(double u, size_t n, double *p)
+{
+    p[0] = 1;
+    if (n > 1) p[1] = u;
+    for (size_t k = 2; k < n; k++) {
+        p[k] = ((2 * (double)k - 1) * u * p[k - 1] - ((double)k - 1) * p[k - 2]) / (double)k;
+    }
+}
+
+TEAM_BODY void legendre_values_at(const struct spot_table *table, double wavelength,
+                                  struct legendre_values *values)
+{
+    static const double reach = 1.1; /* largest |u| */
+
+    values->is_defined = true;
+    for (size_t i = 0; i < table->ndomain; i++) {
+        const struct domain *domain = &table->domain[i];
+        double u = 2 * (wavelength - domain->wave_min) / (domain->wave_max - domain->wave_min) - 1;
+        bool has_trace = table->slot[PARAMETER_X] - domain->first < domain->count ||
+                         table->slot[PARAMETER_Y] - domain->first < domain->count;
+
+        if (has_trace && !(fabs(u) < reach)) values->is_defined = false;
+        legendre_basis(fmax(-reach, fmin(reach, u)), domain->ncoef, values->p[i]);
+    }
+}
+
+/* All parameters of spectrum spec: value[nslot], nslot <= SLOTS_MAX; parameter k stands at value[slot[k]]. */
+TEAM_BODY void spot_parameters(struct member member, const struct spot_table *table, size_t spec,
+                               const struct legendre_values *values, double *value)
+{
+    const int width = team_width(member, PARAMETER_LANES);
+
+    for (size_t i = 0; i < table->ndomain; i++) {
+        const struct domain *domain = &table->domain[i];
+        const double *coef = domain->coef + spec * domain->ncoef * domain->count;
+        double *out = value + domain->first;
+
+        for (team_chunks(member, width, first, domain->count)) {
+            double sum[PARAMETER_LANES] = {0};
+
+            for (size_t k = 0; k < domain->ncoef; k++) {
+                const double *c = coef + k * domain->count + first;
+#pragma omp simd
+                for (int lane = 0; lane < width; lane++) sum[lane] += values->p[i][k] * c[lane];
+            }
+            for (int lane = 0; lane < width; lane++) out[first + (size_t)lane] = sum[lane];
+        }
+    }
+}
 
 /* One parameter of spectrum spec. */
 double spot_parameter(const struct spot_table *table, size_t spec, const struct legendre_values *values,
                       enum parameter parameter);
-
-/* All of them: value[nslot], nslot <= SLOTS_MAX; parameter k stands at value[slot[k]]. */
-void spot_parameters(const struct spot_table *table, size_t spec, const struct legendre_values *values,
-                     double *value);
 
 #endif

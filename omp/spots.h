@@ -3,6 +3,8 @@
 #ifndef UNSPOT_OMP_SPOTS_H
 #define UNSPOT_OMP_SPOTS_H
 
+#include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/psf.h"
@@ -11,11 +13,15 @@
 
 struct spots {
     struct spot_table table;
-    double *memory;      /* of value, which has a few numbers before and behind it that may be read */
-    size_t nspec, nwave; /* of this bundle; at most what spots_alloc was told */
-    size_t nx, ny;       /* columns and rows of a spot: 2 hsize + 1 */
-    int *column, *row;   /* [spec][wave] CCD column and row of the spot's first pixel; may lie off the CCD */
-    double *value;       /* [spec][wave][ny][nx], sum 1; all 0 where the PSF is not a number there */
+    double *memory;             /* of value, which has a few numbers before and behind it that may be read */
+    size_t nspec, nwave;        /* of this bundle; at most what spots_alloc was told */
+    size_t specmin;             /* the bundle's first spectrum */
+    double wave_min, wave_step; /* Angstrom */
+    size_t nx, ny;              /* columns and rows of a spot: 2 hsize + 1 */
+    size_t degx, degy;          /* of the Gauss-Hermite series */
+    bool has_tail;
+    int *column, *row; /* [spec][wave] CCD column and row of the spot's first pixel; may lie off the CCD */
+    double *value;     /* [spec][wave][ny][nx], sum 1; all 0 where the PSF is not a number there */
 };
 
 /* Memory for up to nspec x nwave spots of this PSF. */
@@ -23,10 +29,14 @@ enum status spots_alloc(struct spots *spots, const struct psf *psf, size_t nspec
                         struct error *error);
 void spots_free(struct spots *spots);
 
-/* Evaluates the spots of spectra specmin ... specmin + nspec - 1 at wavelengths wave_min + i wave_step
- * (Angstrom), i = 0 ... nwave - 1, on all threads. Spot values: gpu_specter's to rounding, plus tails. */
-void spots_evaluate(struct spots *spots, const struct psf *psf, size_t specmin, size_t nspec, double wave_min,
-                    double wave_step, size_t nwave);
+/* Says which spots these are: of spectra specmin ... specmin + nspec - 1 at wavelengths wave_min + i
+ * wave_step (Angstrom), i = 0 ... nwave - 1. */
+void spots_place(struct spots *spots, size_t specmin, size_t nspec, double wave_min, double wave_step,
+                 size_t nwave);
+
+/* The same, and evaluates them, on all threads. Spot values: gpu_specter's to rounding, plus tails. */
+void spots_evaluate(struct spots *spots, size_t specmin, size_t nspec, double wave_min, double wave_step,
+                    size_t nwave);
 
 /* Only the corners, for planning: column[nspec][nwave], row[nspec][nwave]; defined[nwave]: whether there are
  * spots at a wavelength at all, or the PSF says nothing about it. */
@@ -35,7 +45,14 @@ void spots_corners(const struct spot_table *table, const struct psf *psf, size_t
 
 /* First pixel of a spot centred at position: floor(position - half_size + 0.5), held within +-2^28 so that
  * a series evaluated far outside its domain stays an integer. */
-int spot_corner(double position, size_t half_size);
+TEAM_BODY int spot_corner(double position, size_t half_size)
+{
+    const double limit = 1 << 28;
+    double corner = floor(position - (double)half_size + 0.5);
+
+    if (!(corner > -limit)) return -(1 << 28); /* also NaN */
+    return corner < limit ? (int)corner : 1 << 28;
+}
 
 /* Σ_k coef[k] P_k(u) at wavelength (Angstrom) for spectrum spec. */
 double legendre_value(const struct legendre *series, size_t spec, double wavelength);

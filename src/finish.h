@@ -4,9 +4,7 @@
 
 #include "base/frame.h"
 #include "base/status.h"
-
-/* A bin is unusable when all but this fraction of its spot lies on unusable pixels. */
-static const double unusable_tolerance = 1e-6;
+#include "omp/overlaps.h"
 
 /* Sets desispec's mask bits from pixmask_fraction and chi2pix (desi-conventions §3), gives bins with ivar 0 a
  * mask and the identity's row of R, and makes sure that every number is finite: STATUS_NUMERIC otherwise. */

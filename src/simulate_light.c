@@ -133,7 +133,7 @@ enum status simulate_light(const struct psf *psf, const struct truth *truth, dou
         for (size_t w = 0; w < truth->nwave; w += CHUNK_WAVES) {
             size_t nwave = truth->nwave - w < CHUNK_WAVES ? truth->nwave - w : CHUNK_WAVES;
 
-            spots_evaluate(&spots, psf, (size_t)truth->spectrum[s], nspec, truth->wave[w], step, nwave);
+            spots_evaluate(&spots, (size_t)truth->spectrum[s], nspec, truth->wave[w], step, nwave);
             add_chunk(psf, &spots, truth->flux + s * truth->nwave + w, truth->nwave, step, expected);
         }
     }

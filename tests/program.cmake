@@ -20,3 +20,12 @@ unspot_program_test(interrupt program_interrupt.sh)
 unspot_program_test(threads program_threads.sh)
 unspot_program_test(accuracy program_accuracy.sh)
 unspot_program_test(readers readers.py)
+
+# Of the preset llvm-nvptx: its images on a mock of the driver, and the check of its kernels.
+if(UNSPOT_OFFLOAD STREQUAL "nvptx" AND CMAKE_C_COMPILER_LAUNCHER)
+    unspot_program_test(mockdriver program_mockdriver.sh)
+    list(JOIN UNSPOT_OFFLOAD_FLAGS " " device_flags)
+    unspot_program_test(check_device check_device.sh)
+    set_property(TEST check_device APPEND PROPERTY ENVIRONMENT
+        "UNSPOT_COMPILE_DEVICE=${CMAKE_C_COMPILER_LAUNCHER} ${CMAKE_C_COMPILER} ${device_flags}")
+endif()

@@ -72,7 +72,7 @@ static void spot_is_the_integral_of_its_definition(void **state)
 
     (void)state;
     assert_int_equal(spots_alloc(&spots, &psf, 1, 1, &error), STATUS_OK);
-    spots_evaluate(&spots, &psf, 3, 1, 6543.2, 0.8, 1);
+    spots_evaluate(&spots, 3, 1, 6543.2, 0.8, 1);
     assert_int_equal(spots.nx, 17);
     assert_int_equal(spots.ny, 11);
     for (int row = 0; row < 11; row++) {
@@ -101,8 +101,8 @@ static void tail_adds_its_power_law(void **state)
     assert_true(psf.has_tail);
     assert_int_equal(spots_alloc(&with, &psf, 1, 1, &error), STATUS_OK);
     assert_int_equal(spots_alloc(&without, &core, 1, 1, &error), STATUS_OK);
-    spots_evaluate(&with, &psf, 0, 1, wave, 0.8, 1);
-    spots_evaluate(&without, &core, 0, 1, wave, 0.8, 1);
+    spots_evaluate(&with, 0, 1, wave, 0.8, 1);
+    spots_evaluate(&without, 0, 1, wave, 0.8, 1);
     /* (core + tail)/N against core/M at two pixels gives N/M; a third pixel must then agree */
     norm = 0;
     for (int pass = 0; pass < 2; pass++) {
@@ -143,7 +143,7 @@ static void impossible_width_gives_an_empty_spot(void **state)
     for (size_t k = 0; k < psf.sigmax.ncoef; k++) psf.sigmax.coef[k] = k == 0 ? -1 : 0;
     psf.y.coef[psf.y.ncoef] = NAN; /* spectrum 1 */
     assert_int_equal(spots_alloc(&spots, &psf, 2, 3, &error), STATUS_OK);
-    spots_evaluate(&spots, &psf, 0, 2, 6000, 0.8, 3);
+    spots_evaluate(&spots, 0, 2, 6000, 0.8, 3);
     for (size_t i = 0; i < 2 * 3 * 17 * 11; i++) {
         assert_true(isfinite(spots.value[i]));
         total += spots.value[i];
@@ -192,7 +192,7 @@ static struct scene *make_scene(void)
 
     scene->psf = make_psf(false);
     assert_int_equal(spots_alloc(&scene->spots, &scene->psf, NSPEC, NWAVE, &error), STATUS_OK);
-    spots_evaluate(&scene->spots, &scene->psf, 0, NSPEC, 6000, 0.8, NWAVE);
+    spots_evaluate(&scene->spots, 0, NSPEC, 6000, 0.8, NWAVE);
     row0 = scene->spots.row[0] + 4;       /* the first rows lie below the CCD */
     column0 = scene->spots.column[0] + 3; /* and some columns left of it */
     for (size_t i = 0; i < NSPEC * NWAVE; i++) {
@@ -290,12 +290,12 @@ static void prior_follows_the_light(void **state)
     double weight[4] = {1, 0.5, 5e-5, 0}, prior[4];
 
     (void)state;
-    solver_prior(4, weight, 0, prior);
+    solver_prior(team_of_one(), 4, weight, 0, NULL, prior);
     assert_near(prior[0], 1e-15, 1e-30);
     assert_near(prior[1], 1e-15, 1e-30);
     assert_near(prior[2], 2.5e-9 + 1e-15, 1e-22);
     assert_near(prior[3], 1e-8 + 1e-15, 1e-22);
-    solver_prior(4, weight, 0.1, prior);
+    solver_prior(team_of_one(), 4, weight, 0.1, NULL, prior);
     assert_near(prior[0], 1e-2 + 1e-15, 1e-16);
     assert_near(prior[3], 1e-8 + 1e-15, 1e-22);
 }
@@ -319,7 +319,7 @@ static enum solved solve_scene(const char *backend, const struct normal *normal,
     double prior[NSPEC * NWAVE];
     enum solved solved;
 
-    solver_prior(NSPEC * NWAVE, normal->weight, 0, prior);
+    solver_prior(team_of_one(), NSPEC * NWAVE, normal->weight, 0, NULL, prior);
     solved = dense_solve(linalg, patch, normal, prior, 11, &solution, work, bytes);
     free(work);
     return solved;
@@ -342,7 +342,7 @@ static void dense_solution_solves_and_decorrelates(void **state)
     for (int i = 0; i < SIZE; i++) {
         assert_near(memory[0][i], memory[1][i], 1e-9 * (1 + fabs(memory[0][i])));
     }
-    solver_prior(NSPEC * NWAVE, normal.weight, 0, prior);
+    solver_prior(team_of_one(), NSPEC * NWAVE, normal.weight, 0, NULL, prior);
     for (size_t i = 0; i < NSPEC * NWAVE; i++) { /* (M + prior) x = y */
         double sum = prior[i] * solution.deconvolved[i % NSPEC * NWAVE + i / NSPEC];
 

@@ -102,7 +102,7 @@ static void check_spots(const struct psf *psf, double first, double last)
 
     assert_int_equal(spots_alloc(&spots, psf, psf->nspec, nwave, &error), STATUS_OK);
     npix = spots.nx * spots.ny;
-    spots_evaluate(&spots, psf, 0, psf->nspec, first, (last - first) / (double)(nwave - 1), nwave);
+    spots_evaluate(&spots, 0, psf->nspec, first, (last - first) / (double)(nwave - 1), nwave);
     for (size_t k = 0; k < psf->nspec * nwave; k++) {
         double sum = 0, largest = 0;
 
@@ -148,7 +148,7 @@ static void test_tails_hold_a_thousandth(void **state)
         assert_int_equal(synthetic_psf('r', 1, k == 1, &psf[k], &error), STATUS_OK);
         assert_int_equal(psf[k].has_tail, k == 1);
         assert_int_equal(spots_alloc(&spots[k], &psf[k], 1, 1, &error), STATUS_OK);
-        spots_evaluate(&spots[k], &psf[k], 0, 1, 6500, 0.8, 1);
+        spots_evaluate(&spots[k], 0, 1, 6500, 0.8, 1);
     }
     for (size_t p = 0; p < spots[0].nx * spots[0].ny; p++) {
         moved += 0.5 * fabs(spots[1].value[p] - spots[0].value[p]);

@@ -1,5 +1,5 @@
 # Cray's compiler, CCE 15 or later, by its wrapper cc: `module load PrgEnv-cray craype-accel-nvidia80` chooses the
 # device. Not verified here: written from its documentation.
 set(CMAKE_C_COMPILER cc)
-set(UNSPOT_OFFLOAD nvptx CACHE STRING "OpenMP device, for example nvptx; empty: none")
-set(UNSPOT_OFFLOAD_FLAGS -fopenmp CACHE STRING "The compiler's and linker's flags for it, a list")
+set(UNSPOT_OFFLOAD nvptx CACHE STRING "")
+set(UNSPOT_OFFLOAD_FLAGS -fopenmp CACHE STRING "")

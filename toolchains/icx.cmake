@@ -1,5 +1,5 @@
 # Intel's oneAPI compiler, 2024.0 or later, for Intel's GPUs. Not verified here: written from its documentation.
 set(CMAKE_C_COMPILER icx)
-set(UNSPOT_OFFLOAD spir64 CACHE STRING "OpenMP device, for example nvptx; empty: none")
+set(UNSPOT_OFFLOAD spir64 CACHE STRING "")
 set(UNSPOT_OFFLOAD_FLAGS -fiopenmp -fopenmp-targets=spir64
-    CACHE STRING "The compiler's and linker's flags for it, a list")
+    CACHE STRING "")

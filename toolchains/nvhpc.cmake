@@ -1,4 +1,4 @@
 # NVIDIA HPC SDK, 23.1 or later. Not verified here: written from its documentation.
 set(CMAKE_C_COMPILER nvc)
-set(UNSPOT_OFFLOAD nvptx CACHE STRING "OpenMP device, for example nvptx; empty: none")
-set(UNSPOT_OFFLOAD_FLAGS -mp=gpu -gpu=cc80,cc90 CACHE STRING "The compiler's and linker's flags for it, a list")
+set(UNSPOT_OFFLOAD nvptx CACHE STRING "")
+set(UNSPOT_OFFLOAD_FLAGS -mp=gpu -gpu=cc80,cc90 CACHE STRING "")

@@ -1,9 +1,10 @@
 /* A team works on one spot, patch or system together: on a CPU it is a single thread, on a GPU the threads of
  * a block. The bodies of the kernels are written once, for a member of a team: it does its share of each
- * loop, and waits for the others where they need what it wrote.
+ * loop, and waits for the others where it needs what they wrote.
  *
  * Bodies are always inlined into a loop of their backend, where the size of the team is a constant: on a CPU
- * shares are whole loops, as if there were no teams, and waiting is nothing. */
+ * shares are whole loops, as if there were no teams, and waiting is nothing. Where a CPU has several numbers
+ * in a register, a member has one: loops run in chunks of `width` = team_width(member, lanes). */
 #ifndef UNSPOT_BASE_TEAM_H
 #define UNSPOT_BASE_TEAM_H
 
@@ -12,10 +13,13 @@
 
 #define TEAM_BODY __attribute__((always_inline)) static inline
 
-enum { TEAM_SIZE = 64 }; /* threads of a team on a GPU: one for each element of a tile (linalg.h) */
+enum {
+    TEAM_SIZE = 64, /* threads of a team on a GPU: one for each element of a tile (linalg.h) */
+    TEAM_SIDE = 8   /* of the square of members that shares rows and columns */
+};
 
 struct member {
-    int index, count; /* member `index` of `count` */
+    int index, count; /* member `index` of `count`: of 1 or of TEAM_SIZE, or fewer that share a system */
 };
 
 /* The only member of a CPU's team. */
@@ -43,10 +47,62 @@ TEAM_BODY void team_sync(struct member member)
     }
 }
 
+TEAM_BODY int team_width(struct member member, int lanes)
+{
+    return member.count == 1 ? lanes : 1;
+}
+
 /* for (team_share(member, i, n)): the i = 0 ... n - 1 that are this member's. */
 #define team_share(member, i, n)                                                                             \
     size_t i = (size_t)(member).index;                                                                       \
     i < (n);                                                                                                 \
     i += (size_t)(member).count
+
+/* for (team_chunks(member, width, i, n)): the first ones of its chunks of `width`. */
+#define team_chunks(member, width, i, n)                                                                     \
+    size_t i = (size_t)((member).index * (width));                                                           \
+    i < (n);                                                                                                 \
+    i += (size_t)((member).count * (width))
+
+/* for (team_rows(member, r, first, last)) for (team_columns(member, width, c, first, last)): the ints r and c
+ * of a rectangle that are its own, in chunks of `width` columns. */
+#define team_rows(member, r, first, last)                                                                    \
+    int r = (first) + (member).index / TEAM_SIDE;                                                            \
+    r < (last);                                                                                              \
+    r += (member).count == 1 ? 1 : TEAM_SIDE
+#define team_columns(member, width, c, first, last)                                                          \
+    int c = (first) + (member).index % TEAM_SIDE * (width);                                                  \
+    c < (last);                                                                                              \
+    c += (member).count == 1 ? (width) : TEAM_SIDE * (width)
+
+/* x[count] = 0 */
+TEAM_BODY void team_zero(struct member member, size_t count, double *x)
+{
+    for (team_share(member, i, count)) x[i] = 0;
+    team_sync(member);
+}
+
+/* The sum, or the largest, of the members' numbers; shared: [count]. */
+TEAM_BODY double team_sum(struct member member, double own, double *shared)
+{
+    double sum = 0;
+
+    if (member.count == 1) return own;
+    shared[member.index] = own;
+    team_sync(member);
+    for (int k = 0; k < member.count; k++) sum += shared[k];
+    team_sync(member);
+    return sum;
+}
+
+TEAM_BODY double team_largest(struct member member, double own, double *shared)
+{
+    if (member.count == 1) return own;
+    shared[member.index] = own;
+    team_sync(member);
+    for (int k = 0; k < member.count; k++) own = shared[k] > own ? shared[k] : own;
+    team_sync(member);
+    return own;
+}
 
 #endif

@@ -1,0 +1,40 @@
+/* What the mock CUDA driver lacks for unspot: a device must have run a team before unspot believes in it
+ * (run_team in src/base/device_probe.c), but the mock runs no kernel. Built together with the mock, whose
+ * cuLaunchKernel is renamed to mock_launch, by program_mockdriver.sh; nothing else uses it. */
+#include <stdint.h>
+#include <string.h>
+
+#include "base/team.h"
+
+enum { MARK_DEVICE = 2 }; /* as in device_probe.c, and this */
+struct report {
+    int mark[TEAM_SIZE];
+    int team_size;
+};
+
+typedef unsigned int count;
+
+int mock_launch(void *kernel, count gx, count gy, count gz, count bx, count by, count bz, count shared,
+                void *stream, void **arguments, void **extra);
+
+/* The kernel's arguments are OpenMP's own, the number of threads and the report. They come as pointers to
+ * each or, from libomptarget 20 on, one behind the other; the second of extra[] points there. */
+int cuLaunchKernel(void *kernel, count gx, count gy, count gz, count bx, count by, count bz, count shared,
+                   void *stream, void **arguments, void **extra)
+{
+    if (strstr(kernel, "_run_team_l")) {
+        struct report **where = extra ? (struct report **)extra[1] + 2 : arguments[2], *report = *where;
+
+        for (int i = 0; i < TEAM_SIZE; i++) report->mark[i] = MARK_DEVICE;
+        report->team_size = TEAM_SIZE;
+    }
+    return mock_launch(kernel, gx, gy, gz, bx, by, bz, shared, stream, arguments, extra);
+}
+
+/* All memory is GPU 0's. */
+int cuPointerGetAttribute(void *value, int attribute, uintptr_t memory)
+{
+    (void)attribute, (void)memory;
+    *(int *)value = 0;
+    return 0;
+}
