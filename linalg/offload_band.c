@@ -15,12 +15,12 @@
 /* What the device in use is; constant once asked for. */
 static struct {
     int team_size;
-    size_t teams;               /* that are started at most: several a multiprocessor, a few on a CPU */
+    size_t teams;               /* that are started at most: several a multiprocessor, one a processor */
     const struct poles *tables; /* on the device */
 } device;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-enum { TEAMS_OF_GPU = 1024, TEAMS_OF_CPU = 4 };
+enum { TEAMS_OF_GPU = 1024 };
 
 static void prepare(void)
 {
@@ -35,7 +35,7 @@ static void prepare(void)
         size = member.count;
     }
     device.team_size = size;
-    device.teams = size > 1 ? TEAMS_OF_GPU : TEAMS_OF_CPU;
+    device.teams = size > 1 ? TEAMS_OF_GPU : (size_t)omp_get_num_procs();
     if (tables && device_upload(tables, poles_tables(), bytes)) device.tables = tables;
 }
 

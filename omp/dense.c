@@ -17,18 +17,19 @@ struct workspace {
     size_t linalg_bytes;
 };
 
-static size_t linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, size_t core_nspec)
+size_t dense_linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, size_t core_nspec,
+                          size_t npatch)
 {
-    size_t bytes = linalg_cholesky_bytes(linalg, n, 1);
+    size_t bytes = linalg_cholesky_bytes(linalg, n, npatch);
 
-    bytes = max_size(bytes, linalg_cholesky_solve_bytes(linalg, n, 1, 1));
-    bytes = max_size(bytes, linalg_inverse_blocks_bytes(linalg, n, nwave, core_nspec, 1));
-    return max_size(bytes, linalg_inverse_sqrt_bytes(linalg, nwave, core_nspec));
+    bytes = max_size(bytes, linalg_cholesky_solve_bytes(linalg, n, 1, npatch));
+    bytes = max_size(bytes, linalg_inverse_blocks_bytes(linalg, n, nwave, core_nspec, npatch));
+    return max_size(bytes, linalg_inverse_sqrt_bytes(linalg, nwave, core_nspec * npatch));
 }
 
 size_t dense_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec)
 {
-    size_t n = nspec * nwave, inner = linalg_bytes(linalg, n, nwave, core_nspec);
+    size_t n = nspec * nwave, inner = dense_linalg_bytes(linalg, n, nwave, core_nspec, 1);
 
     if (inner == SIZE_MAX) return SIZE_MAX;
     return memory_round_up(n * n * sizeof(double)) + 2 * memory_round_up(n * sizeof(double)) +
@@ -53,7 +54,7 @@ static struct workspace place(const struct linalg *linalg, const struct patch *p
     work.info = (int *)next;
     next += memory_round_up(patch->core_nspec * sizeof(int));
     work.linalg = next;
-    work.linalg_bytes = linalg_bytes(linalg, n, patch->nwave, patch->core_nspec);
+    work.linalg_bytes = dense_linalg_bytes(linalg, n, patch->nwave, patch->core_nspec, 1);
     return work;
 }
 

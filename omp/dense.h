@@ -17,6 +17,10 @@
  * core; SIZE_MAX when that is more than the linear algebra can do. */
 size_t dense_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec);
 
+/* What the linear algebra needs of it, for npatch patches of n = nspec nwave unknowns at a time. */
+size_t dense_linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, size_t core_nspec,
+                          size_t npatch);
+
 /* Solves (M + diag(prior)) x = y and fills *solution, whose resolution keeps ndiag diagonals. Unless it is
  * SOLVED, *solution is not to be used. */
 enum solved dense_solve(const struct linalg *linalg, const struct patch *patch, const struct normal *normal,

@@ -11,6 +11,8 @@
 
 #include <stddef.h>
 
+#include "base/memory.h"
+#include "base/team.h"
 #include "omp/overlaps.h"
 #include "omp/patch.h"
 #include "omp/spots.h"
@@ -24,11 +26,31 @@ struct normal {
         *masked; /* [wave][nspec] fraction of the spot on unusable pixels, off the CCD or out of the patch */
 };
 
+TEAM_BODY size_t normal_block_count(size_t nspec, size_t nwave, size_t band)
+{
+    return nwave * (band + 1) * nspec * nspec;
+}
+
 /* Bytes for the arrays of a patch of that size, each aligned. */
-size_t normal_bytes(size_t nspec, size_t nwave, size_t band);
+TEAM_BODY size_t normal_bytes(size_t nspec, size_t nwave, size_t band)
+{
+    return memory_round_up(normal_block_count(nspec, nwave, band) * sizeof(double)) +
+           3 * memory_round_up(nwave * nspec * sizeof(double));
+}
 
 /* Lays the arrays out in memory of normal_bytes() bytes. */
-void normal_place(struct normal *normal, size_t nspec, size_t nwave, size_t band, void *memory);
+TEAM_BODY void normal_place(struct normal *normal, size_t nspec, size_t nwave, size_t band, void *memory)
+{
+    size_t vector_bytes = memory_round_up(nwave * nspec * sizeof(double));
+    char *next = memory;
+
+    *normal = (struct normal){.nspec = nspec, .nwave = nwave, .band = band};
+    normal->block = (double *)next;
+    next += memory_round_up(normal_block_count(nspec, nwave, band) * sizeof(double));
+    normal->y = (double *)next;
+    normal->weight = (double *)(next + vector_bytes);
+    normal->masked = (double *)(next + 2 * vector_bytes);
+}
 
 /* Scratch of normal_sum(): doubles, zeroed once by the caller. */
 size_t normal_scratch_size(const struct overlaps *overlaps, const struct spots *spots);

@@ -8,11 +8,6 @@
 #include "omp/normal.h"
 #include "omp/overlap_kernel.h"
 
-TEAM_BODY size_t normal_block_count(size_t nspec, size_t nwave, size_t band)
-{
-    return nwave * (band + 1) * nspec * nspec;
-}
-
 /* Whether all rows of a spot that are on the CCD are rows of the patch. */
 TEAM_BODY bool normal_is_inside(const struct patch *patch, const struct spots *spots,
                                 const struct pixels *pixels, size_t spot)

@@ -112,35 +112,35 @@ TEAM_BODY struct overlap overlap_of(const struct spots *spots, size_t spot, cons
 /* The sum of products, lane by lane: of all lanes at once, or, on a device, of one. Constant numbers of
  * groups, so that the sums stay in registers. */
 #define OVERLAP_SUM(name, type)                                                                              \
-    TEAM_BODY type name##_groups(int groups, size_t rows, const double *a, size_t stride_a, const double *b, \
-                                 size_t stride_b)                                                            \
+    TEAM_BODY void name##_groups(int groups, size_t rows, const double *a, size_t stride_a, const double *b, \
+                                 size_t stride_b, type *total)                                               \
     {                                                                                                        \
         type sum[OVERLAP_GROUPS];                                                                            \
                                                                                                              \
-        for (int g = 0; g < OVERLAP_GROUPS; g++) sum[g] = (type){0};                                         \
+        for (int g = 0; g < groups; g++) sum[g] = (type){0};                                                 \
         for (size_t row = 0; row < rows; row++, a += stride_a, b += stride_b) {                              \
             for (int g = 0; g < groups; g++) {                                                               \
                 sum[g] += *(const type *)(a + g * SPOT_LANES) * *(const type *)(b + g * SPOT_LANES);         \
             }                                                                                                \
         }                                                                                                    \
         for (int g = 1; g < groups; g++) sum[0] += sum[g];                                                   \
-        return sum[0];                                                                                       \
+        *total += sum[0];                                                                                    \
     }                                                                                                        \
                                                                                                              \
-    TEAM_BODY type name(struct overlap overlap, size_t stride_a, size_t stride_b)                            \
+    TEAM_BODY void name(struct overlap overlap, size_t stride_a, size_t stride_b, type *total)               \
     {                                                                                                        \
         const double *wa = overlap.wa, *a = overlap.a;                                                       \
         int groups = overlap.groups;                                                                         \
-        type total = (type){0};                                                                              \
                                                                                                              \
+        *total = (type){0};                                                                                  \
         for (; groups > OVERLAP_GROUPS; groups -= OVERLAP_GROUPS) {                                          \
-            total += name##_groups(OVERLAP_GROUPS, overlap.rows, wa, stride_a, a, stride_b);                 \
+            name##_groups(OVERLAP_GROUPS, overlap.rows, wa, stride_a, a, stride_b, total);                   \
             wa += OVERLAP_GROUPS * SPOT_LANES;                                                               \
             a += OVERLAP_GROUPS * SPOT_LANES;                                                                \
         }                                                                                                    \
-        if (groups == 1) return total + name##_groups(1, overlap.rows, wa, stride_a, a, stride_b);           \
-        if (groups == 2) return total + name##_groups(2, overlap.rows, wa, stride_a, a, stride_b);           \
-        return total + name##_groups(3, overlap.rows, wa, stride_a, a, stride_b);                            \
+        if (groups == 1) name##_groups(1, overlap.rows, wa, stride_a, a, stride_b, total);                   \
+        if (groups == 2) name##_groups(2, overlap.rows, wa, stride_a, a, stride_b, total);                   \
+        if (groups == 3) name##_groups(3, overlap.rows, wa, stride_a, a, stride_b, total);                   \
     }
 
 OVERLAP_SUM(overlap_all_lanes, spot_lanes)
@@ -153,7 +153,7 @@ TEAM_BODY double overlap_sum(const struct spots *spots, struct overlap overlap)
     double total = 0;
 
     if (overlap.groups == 0) return 0;
-    sum = overlap_all_lanes(overlap, overlap_row(spots), spots->nx);
+    overlap_all_lanes(overlap, overlap_row(spots), spots->nx, &sum);
     for (int lane = 0; lane < SPOT_LANES; lane++) total += sum[lane];
     return total;
 }
@@ -161,10 +161,13 @@ TEAM_BODY double overlap_sum(const struct spots *spots, struct overlap overlap)
 /* The same by one of SPOT_LANES members: its lane's part. */
 TEAM_BODY double overlap_lane(const struct spots *spots, struct overlap overlap, int lane)
 {
+    double sum;
+
     if (overlap.groups == 0) return 0;
     overlap.wa += lane;
     overlap.a += lane;
-    return overlap_one_lane(overlap, overlap_row(spots), spots->nx);
+    overlap_one_lane(overlap, overlap_row(spots), spots->nx, &sum);
+    return sum;
 }
 
 /* Of spot (spec, wave), weighted in the scratch, with that of spectrum spec + r - reach, wavelength wave + d.

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "extract_device.h"
 #include "extract_patch.h"
 #include "finish.h"
 #include "omp/model.h"
@@ -56,20 +57,29 @@ static bool solve_whole(struct job *job, const struct planned_bundle *bundle, st
     return solved;
 }
 
-static void extract_bundle(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
+void job_evaluate_bundle(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
 {
     const struct plan *plan = &job->plan;
     const struct plan_options *options = &job->options->plan;
-    size_t row = bundle->specmin + bundle->keep_first - options->specmin;
     double now = timing_start(STAGE_SPOTS);
 
-    spots_evaluate(&job->spots, bundle->specmin, bundle->nspec, plan->spot_wave_min,
-                   options->wave_step, plan->spot_nwave);
+    spots_evaluate(&job->spots, bundle->specmin, bundle->nspec, plan->spot_wave_min, options->wave_step,
+                   plan->spot_nwave);
     timing_add(timing, STAGE_SPOTS, now, bundle->nspec * plan->spot_nwave);
     now = timing_start(STAGE_OVERLAPS);
     job->overlaps.band = bundle->band;
     overlaps_sum(&job->overlaps, &job->spots, &job->pixels);
     timing_add(timing, STAGE_OVERLAPS, now, bundle->nspec * plan->spot_nwave);
+}
+
+static void extract_bundle(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
+{
+    const struct plan *plan = &job->plan;
+    const struct plan_options *options = &job->options->plan;
+    size_t row = bundle->specmin + bundle->keep_first - options->specmin;
+    double now;
+
+    job_evaluate_bundle(job, bundle, timing);
     job->bundle_is_solved = job->options->plan.whole_bundles && solve_whole(job, bundle, timing);
 #pragma omp parallel for schedule(dynamic) num_threads(job->nworker)
     for (size_t i = 0; i < bundle->npatch; i++) {
@@ -84,12 +94,11 @@ static void extract_bundle(struct job *job, const struct planned_bundle *bundle,
     timing_add(timing, STAGE_MODEL, now, bundle->keep_nspec * plan->nwave);
 }
 
-static enum status alloc_job(struct job *job, struct error *error)
+enum status job_alloc_host(struct job *job, struct error *error)
 {
-    enum status status = alloc_frame(job->frame, job, error);
+    enum status status =
+        spots_alloc(&job->spots, job->psf, job->plan.bundle_nspec, job->plan.spot_nwave, error);
 
-    if (status != STATUS_OK) return status;
-    status = spots_alloc(&job->spots, job->psf, job->plan.bundle_nspec, job->plan.spot_nwave, error);
     if (status != STATUS_OK) return status;
     status = overlaps_alloc(&job->overlaps, &job->spots, job->plan.bundle_nspec, job->plan.spot_nwave,
                             job->plan.band, job->plan.reach, error);
@@ -120,17 +129,24 @@ enum status extract_frame(const struct preproc *preproc, const struct psf *psf,
                       .progress = progress,
                       .pixels = {preproc->nx, preproc->ny, preproc->image, preproc->ivar},
                       .frame = frame};
+    const bool on_host = options->device.kind == DEVICE_HOST;
     double start = timing_start(STAGE_PLAN), now;
     enum status status = plan_make(&job.plan, &options->plan, psf, error);
 
     memset(frame, 0, sizeof *frame);
-    if (status == STATUS_OK) status = alloc_job(&job, error);
+    if (status == STATUS_OK) status = alloc_frame(frame, &job, error);
+    if (status == STATUS_OK && on_host) status = job_alloc_host(&job, error);
     if (status != STATUS_OK) goto done;
     timing_add(timing, STAGE_PLAN, start, job.plan.npatch);
     timing->npatch = job.plan.npatch;
     progress_start(progress, job.plan.npatch);
-    for (size_t i = 0; i < job.plan.nbundle; i++) extract_bundle(&job, &job.plan.bundle[i], timing);
+    if (on_host) {
+        for (size_t i = 0; i < job.plan.nbundle; i++) extract_bundle(&job, &job.plan.bundle[i], timing);
+    } else {
+        status = extract_on_device(&job, timing, error);
+    }
     progress_end(progress);
+    if (status != STATUS_OK) goto done;
     now = timing_start(STAGE_FINISH);
     status = finish_frame(frame, error);
     timing_add(timing, STAGE_FINISH, now, 1);

@@ -67,7 +67,10 @@ void worker_free(struct worker *worker)
     free(worker->solver);
 }
 
-enum outcome { EXTRACTED, REGULARISED, UNSOLVED, EMPTY };
+static bool has_solution(enum outcome outcome)
+{
+    return outcome == EXTRACTED || outcome == REGULARISED;
+}
 
 /* Solves with this regularisation, by the solver asked for; what the banded one cannot do precisely, densely.
  */
@@ -165,8 +168,8 @@ static enum outcome solve_within_whole(struct worker *worker, const struct job *
 }
 
 /* Puts one kept core bin into the frame, converted from per bin to per Angstrom. */
-static void store_bin(const struct worker *worker, const struct job *job, const struct planned_patch *planned,
-                      enum outcome outcome, size_t spec, size_t wave)
+static void store_bin(const struct job *job, const struct planned_patch *planned,
+                      const struct patch_result *result, size_t spec, size_t wave)
 {
     const struct patch *patch = &planned->patch;
     struct frame *frame = job->frame;
@@ -174,41 +177,49 @@ static void store_bin(const struct worker *worker, const struct job *job, const 
     size_t core = spec * patch->core_nwave + wave;
     size_t out =
         (planned->first_spec + spec - planned->skip_spec) * frame->nwave + planned->first_wave + wave;
-    size_t spot =
-        (patch->spec + patch->core_spec + spec) * job->spots.nwave + patch->wave + patch->core_wave + wave;
-    double masked = job->overlaps.masked[spot];
-    double ivar = worker->solution.ivar[core] * step * step;
+    size_t spot = (patch->spec + patch->core_spec + spec) * job->plan.spot_nwave + patch->wave +
+                  patch->core_wave + wave;
+    double masked = result->masked[spot], ivar;
     uint32_t mask = 0;
 
-    if (job->overlaps.off_ccd[spot]) mask |= SPECMASK_NODATA;
-    if (outcome == REGULARISED) mask |= SPECMASK_BAD2DFIT;
-    if (outcome == UNSOLVED) mask |= SPECMASK_BAD2DFIT | SPECMASK_NODATA;
+    if (result->off_ccd[spot]) mask |= SPECMASK_NODATA;
+    if (result->outcome == REGULARISED) mask |= SPECMASK_BAD2DFIT;
+    if (result->outcome == UNSOLVED) mask |= SPECMASK_BAD2DFIT | SPECMASK_NODATA;
     frame->pixmask_fraction[out] = masked;
     frame->mask[out] = mask;
-    if (outcome == UNSOLVED || outcome == EMPTY || masked > 1 - unusable_tolerance) return;
-    frame->chi2pix[out] = worker->chi2pix[core] < FLT_MAX ? worker->chi2pix[core] : FLT_MAX; /* also NaN */
+    frame->flux[out] = frame->ivar[out] = frame->chi2pix[out] = 0; /* what an earlier attempt may have left */
+    if (!has_solution(result->outcome) || masked > 1 - unusable_tolerance) return;
+    frame->chi2pix[out] = result->chi2pix[core] < FLT_MAX ? result->chi2pix[core] : FLT_MAX; /* also NaN */
+    ivar = result->ivar[core] * step * step;
     if (ivar < FLT_MIN) { /* the file's float32 would hold 0 */
         frame->mask[out] |= SPECMASK_NODATA;
         return;
     }
-    frame->flux[out] = worker->solution.flux[core] / step;
+    frame->flux[out] = result->flux[core] / step;
     frame->ivar[out] = ivar;
 }
 
 /* The diagonals of R are stored whatever becomes of their columns' bins: rows of others reach there. */
-static void store_resolution(const struct worker *worker, const struct job *job,
-                             const struct planned_patch *planned, size_t spec)
+static void store_resolution(const struct job *job, const struct planned_patch *planned,
+                             const double *resolution, size_t spec)
 {
     struct frame *frame = job->frame;
     const struct patch *patch = &planned->patch;
     size_t row = planned->first_spec + spec - planned->skip_spec;
 
     for (size_t k = 0; k < frame->ndiag; k++) {
-        const double *from = worker->solution.resolution + (spec * frame->ndiag + k) * patch->core_nwave;
+        const double *from = resolution + (spec * frame->ndiag + k) * patch->core_nwave;
         float *to = frame->resolution + (row * frame->ndiag + k) * frame->nwave + planned->first_wave;
 
         for (size_t wave = 0; wave < planned->keep_nwave; wave++) to[wave] = (float)from[wave];
     }
+}
+
+void store_spectrum(const struct job *job, const struct planned_patch *planned,
+                    const struct patch_result *result, size_t spec)
+{
+    for (size_t wave = 0; wave < planned->keep_nwave; wave++) store_bin(job, planned, result, spec, wave);
+    if (has_solution(result->outcome)) store_resolution(job, planned, result->resolution, spec);
 }
 
 static void report(const struct job *job, const struct planned_bundle *bundle,
@@ -234,15 +245,20 @@ void extract_patch(struct worker *worker, const struct job *job, const struct pl
     if (outcome == REGULARISED) worker->timing.nregularised++;
     if (outcome == UNSOLVED) worker->timing.nunsolved++;
     if (outcome == REGULARISED || outcome == UNSOLVED) report(job, bundle, planned, outcome);
-    if (outcome == EXTRACTED || outcome == REGULARISED) {
+    if (has_solution(outcome)) {
         quality_chi2pix(patch, &job->spots, &job->pixels, worker->solution.deconvolved, job->options->psferr,
                         worker->chi2pix, worker->pixels);
     }
     for (size_t spec = planned->skip_spec; spec < planned->skip_spec + planned->keep_nspec; spec++) {
-        for (size_t wave = 0; wave < planned->keep_nwave; wave++) {
-            store_bin(worker, job, planned, outcome, spec, wave);
-        }
-        if (outcome == EXTRACTED || outcome == REGULARISED) store_resolution(worker, job, planned, spec);
+        const struct patch_result result = {.outcome = outcome,
+                                            .flux = worker->solution.flux,
+                                            .ivar = worker->solution.ivar,
+                                            .chi2pix = worker->chi2pix,
+                                            .resolution = worker->solution.resolution,
+                                            .masked = job->overlaps.masked,
+                                            .off_ccd = job->overlaps.off_ccd};
+
+        store_spectrum(job, planned, &result, spec);
     }
     timing_add(&worker->timing, STAGE_QUALITY, now, 1);
     progress_step(job->progress);

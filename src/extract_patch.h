@@ -48,4 +48,25 @@ void worker_free(struct worker *worker);
 void extract_patch(struct worker *worker, const struct job *job, const struct planned_bundle *bundle,
                    const struct planned_patch *planned);
 
+/* Memory to extract bundles on the host: spots, overlaps, workers. Released with the job. */
+enum status job_alloc_host(struct job *job, struct error *error);
+
+/* Spots and overlaps of a bundle, on the host. */
+void job_evaluate_bundle(struct job *job, const struct planned_bundle *bundle, struct timing *timing);
+
+/* What became of a patch. */
+enum outcome { EXTRACTED, REGULARISED, UNSOLVED, EMPTY };
+
+struct patch_result {
+    enum outcome outcome;
+    const double *flux, *ivar, *chi2pix; /* [core spec][core wave], per bin */
+    const double *resolution;            /* [core spec][ndiag][core wave] */
+    const double *masked;                /* of the bundle's spots, see struct overlaps */
+    const bool *off_ccd;
+};
+
+/* Puts one core spectrum of a patch into the frame; spec must be one that is kept. */
+void store_spectrum(const struct job *job, const struct planned_patch *planned,
+                    const struct patch_result *result, size_t spec);
+
 #endif

@@ -31,6 +31,12 @@ void timing_add(struct timing *timing, enum stage stage, double start, size_t co
     stage_pop();
 }
 
+void timing_count(struct timing *timing, enum stage stage, double seconds, size_t count)
+{
+    timing->stage[stage].seconds += seconds;
+    timing->stage[stage].count += count;
+}
+
 void timing_merge(struct timing *total, const struct timing *part)
 {
     for (int i = 0; i < STAGE_COUNT; i++) {
@@ -41,6 +47,7 @@ void timing_merge(struct timing *total, const struct timing *part)
     total->nregularised += part->nregularised;
     total->nunsolved += part->nunsolved;
     total->ndense += part->ndense;
+    total->nrepeated += part->nrepeated;
 }
 
 const char *stage_name(enum stage stage)
@@ -60,12 +67,14 @@ static void print_json(FILE *file, const struct timing *timing)
             "  \"solver\": \"%s\",\n  \"device\": \"%s\",\n  \"backend\": \"%s\",\n  \"threads\": %d,\n  "
             "\"spectra\": %zu,\n"
             "  \"wavelengths\": %zu,\n  \"patches\": %zu,\n  \"regularised_patches\": %zu,\n"
-            "  \"unsolved_patches\": %zu,\n  \"dense_patches\": %zu,\n  \"extract_seconds\": %.6f,\n  "
+            "  \"unsolved_patches\": %zu,\n  \"dense_patches\": %zu,\n  \"repeated_patches\": %zu,\n  "
+            "\"extract_seconds\": %.6f,\n  "
             "\"total_seconds\": %.6f,\n"
             "  \"stages\": {\n",
             UNSPOT_VERSION, UNSPOT_GIT_HASH, UNSPOT_COMPILER, timing->solver, timing->device, timing->backend,
             timing->threads, timing->nspec, timing->nwave, timing->npatch, timing->nregularised,
-            timing->nunsolved, timing->ndense, timing->extract_seconds, timing->total_seconds);
+            timing->nunsolved, timing->ndense, timing->nrepeated, timing->extract_seconds,
+            timing->total_seconds);
     for (int i = 0; i < STAGE_COUNT; i++) {
         fprintf(file, "    \"%s\": {\"seconds\": %.6f, \"bytes\": %.0f, \"count\": %zu}%s\n",
                 stage_name((enum stage)i), timing->stage[i].seconds, timing->stage[i].bytes,

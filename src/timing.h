@@ -16,6 +16,8 @@
     X(NORMAL, "normal_equations")                                                                            \
     X(SOLVE, "solve")                                                                                        \
     X(QUALITY, "quality")                                                                                    \
+    X(COPY, "device_copy")                                                                                   \
+    X(STORE, "store")                                                                                        \
     X(MODEL, "model")                                                                                        \
     X(FINISH, "finish")                                                                                      \
     X(WRITE, "write")
@@ -38,7 +40,8 @@ struct timing {
     double extract_seconds; /* wall clock from plan to finish */
     double total_seconds;
     size_t nspec, nwave, npatch, nregularised, nunsolved;
-    size_t ndense; /* patches that the banded solver left to the dense one */
+    size_t ndense;    /* patches that the banded solver left to the dense one */
+    size_t nrepeated; /* patches that the device could not solve, and the host repeated */
     int threads;
     const char *solver, *device, *backend;
 };
@@ -51,6 +54,9 @@ double timing_start(enum stage stage);
 
 /* ... and ends: adds the time since `start`. */
 void timing_add(struct timing *timing, enum stage stage, double start, size_t count);
+
+/* Adds a time that was measured elsewhere. */
+void timing_count(struct timing *timing, enum stage stage, double seconds, size_t count);
 
 /* Adds the stages of *part to *total. */
 void timing_merge(struct timing *total, const struct timing *part);

@@ -16,8 +16,8 @@
 #include "base/device_probe.h"
 
 /* Teams of 64 threads that a multiprocessor holds at the registers the kernels need, and a guess for GPUs
- * that cannot be asked. A processor needs few: two, so that there are several. */
-enum { TEAMS_PER_MULTIPROCESSOR = 8, TEAMS_OF_UNKNOWN_GPU = 1024, TEAMS_OF_PROCESSOR = 2 };
+ * that cannot be asked. */
+enum { TEAMS_PER_MULTIPROCESSOR = 8, TEAMS_OF_UNKNOWN_GPU = 1024 };
 
 /* "2G": bytes, with K, M, G or T for powers of 1024. */
 static bool parse_bytes(const char *text, size_t *bytes)
@@ -75,7 +75,7 @@ static bool take(int number, struct device *device, char *problem, size_t size)
     device->team_size = probe.team_size;
     device->cuda_ordinal = probe.cuda_ordinal;
     device->kind = probe.team_size > 1 || probe.cuda_ordinal >= 0 ? DEVICE_GPU : DEVICE_OFFLOAD;
-    device->teams = device->kind == DEVICE_GPU ? TEAMS_OF_UNKNOWN_GPU : TEAMS_OF_PROCESSOR;
+    device->teams = device->kind == DEVICE_GPU ? TEAMS_OF_UNKNOWN_GPU : (size_t)omp_get_num_procs();
     snprintf(device->name, sizeof device->name, "%s offload", probe_offload());
     if (probe.cuda_ordinal >= 0 && driver_gpu(&driver, probe.cuda_ordinal, &gpu)) {
         device->teams = (size_t)gpu.multiprocessors * TEAMS_PER_MULTIPROCESSOR;

@@ -7,11 +7,6 @@
 
 enum { HUGE_PAGE = 2 << 20 };
 
-size_t memory_round_up(size_t bytes)
-{
-    return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
-}
-
 void *memory_raw(size_t count, size_t size)
 {
     void *memory;

@@ -19,6 +19,9 @@ void *memory_raw(size_t count, size_t size);
 enum status memory_error(struct error *error, const char *what);
 
 /* Bytes rounded up to a multiple of MEMORY_ALIGNMENT: for laying arrays out in one workspace. */
-size_t memory_round_up(size_t bytes);
+static inline size_t memory_round_up(size_t bytes)
+{
+    return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
+}
 
 #endif

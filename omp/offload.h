@@ -1,0 +1,131 @@
+/* The patch work of a frame on a device: the same kernels as on the host, many to a launch.
+ *
+ * The image and the PSF's coefficients go to the device once a frame. Then bundles are taken as many at a
+ * time as fit: their spots and overlaps stay on the device, their patches are solved in chunks of one shape,
+ * and only results come back. All functions are called by one thread; pointers in these structs, but for
+ * those named host..., are the device's. */
+#ifndef UNSPOT_OMP_OFFLOAD_H
+#define UNSPOT_OMP_OFFLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/device.h"
+#include "base/status.h"
+#include "linalg/linalg.h"
+#include "omp/overlap_kernel.h"
+#include "omp/overlaps.h"
+#include "omp/patch.h"
+#include "omp/spots.h"
+
+/* The largest of each that a frame has. */
+struct offload_sizes {
+    size_t nbundle;
+    size_t bundle_nspec, nwave; /* of a bundle's spots */
+    size_t band, reach;
+    size_t patch_bytes; /* of the largest patch, offload_patch_bytes() */
+    size_t frame_bytes; /* of all its patches: more is not taken for them; 0: all there is */
+};
+
+struct offload {
+    const struct device *device;
+    const struct linalg *linalg;
+    struct offload_sizes sizes;
+    struct pixels pixels;
+    struct spots spots;  /* the PSF of the frame; no spots */
+    size_t bundles_held; /* at a time */
+
+    struct spots *host_bundle_spots; /* [bundles_held] with pointers into what follows */
+    struct overlaps *host_bundle_overlaps;
+    struct spots *bundle_spots; /* the same on the device */
+    struct overlaps *bundle_overlaps;
+    double *values; /* of all spots */
+    int *corners;
+    double *sums, *y, *weight, *masked;
+    bool *off_ccd;
+
+    struct spot_scratch *spot_scratch;     /* [teams] */
+    double *overlap_scratch, *team_shared; /* [teams][offload_overlap_scratch()], [teams][TEAM_SIZE] */
+    char *arena;                           /* for chunks of patches */
+    size_t arena_bytes;
+};
+
+/* Copies pixels (of the host) and the PSF's coefficients, as spots_alloc() arranged them, to the device, and
+ * divides its free memory. STATUS_DEVICE when it is not enough for one bundle and one patch. The caller
+ * releases *offload with offload_close(), whatever the status. */
+enum status offload_open(struct offload *offload, const struct device *device, const struct linalg *linalg,
+                         const struct offload_sizes *sizes, const struct pixels *pixels,
+                         const struct spots *psf, struct error *error);
+void offload_close(struct offload *offload);
+
+/* Which spots a bundle has. */
+struct offload_bundle {
+    size_t specmin, nspec, band;
+};
+
+/* Evaluates spots and overlaps of bundles, at most bundles_held, at wavelengths wave_min + i wave_step
+ * (Angstrom). host_masked[bundle][spec][wave] and host_off_ccd: see struct overlaps; rows of each bundle are
+ * sizes.bundle_nspec * sizes.nwave long. False when the device fails. */
+bool offload_spots(struct offload *offload, const struct offload_bundle *bundle, size_t nbundle,
+                   double wave_min, double wave_step);
+bool offload_overlaps(struct offload *offload, size_t nbundle, double *host_masked, bool *host_off_ccd);
+
+/* Patches that are solved together: of one shape, but anywhere on the CCD, of any of the bundles held. */
+struct offload_shape {
+    size_t nspec, nwave, band;
+    size_t core_nspec, core_nwave;
+    size_t npix;  /* of the largest */
+    size_t ndiag; /* of R */
+    bool wide;    /* the banded solver's second attempt, see banded.h */
+    bool dense;   /* the dense solver */
+};
+
+/* What came of them. All of the host; results[npatch], each as in struct solution. */
+struct offload_results {
+    double *flux, *ivar, *chi2pix; /* [npatch][core spec][core wave] */
+    double *resolution;            /* [npatch][core spec][ndiag][core wave] */
+    double *largest;               /* [npatch] largest weight; 0: an empty patch */
+    int *solved;                   /* [npatch] 0: singular */
+    int *precise;                  /* [npatch][core spec] whether this spectrum counts */
+    void *memory;
+    double normal_seconds, solve_seconds, quality_seconds, copy_seconds;
+};
+
+/* Bytes on the device for one patch; SIZE_MAX: impossible. */
+size_t offload_patch_bytes(const struct offload_shape *shape, const struct linalg *linalg);
+
+/* Patches of this shape that fit into the arena at a time; at least 1 where sizes.patch_bytes were enough. */
+size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted);
+
+/* Solves npatch patches of bundles bundle[npatch] and fills *results, which the caller releases with
+ * offload_results_free(). False when the device fails. */
+bool offload_solve(struct offload *offload, const struct offload_shape *shape, const struct patch *patch,
+                   const unsigned *bundle, size_t npatch, double regularize, double psferr,
+                   struct offload_results *results);
+void offload_results_free(struct offload_results *results);
+
+/* The light of a bundle's spots, see model_add(), in columns column_min ... column_max - 1 of the CCD:
+ * host_strip[ny][column_max - column_min]. False when the device fails. */
+bool offload_model(struct offload *offload, size_t bundle, size_t spec, size_t nspec, size_t wave,
+                   size_t nwave, const double *host_flux, double width, int column_min, int column_max,
+                   double *host_strip);
+
+/* Private to omp/offload*.c */
+
+/* Teams for so many spots, patches, ... */
+int offload_teams(const struct offload *offload, size_t count);
+
+/* Doubles of one team's overlap_scratch. */
+size_t offload_overlap_scratch(const struct offload_sizes *sizes, const struct spots *spots);
+
+/* Where they stand; own: [2 reach + 1][band + 1]. */
+TEAM_BODY struct overlap_scratch offload_place_scratch(const struct spots *spots, size_t npair,
+                                                       double *memory, double *shared, double **own)
+{
+    double *partial = memory + overlap_row(spots) * spots->ny;
+
+    *own = partial + npair * SPOT_LANES;
+    return (struct overlap_scratch){.weighed = memory, .partial = partial, .shared = shared};
+}
+
+#endif

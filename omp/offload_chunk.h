@@ -1,0 +1,55 @@
+/* A chunk of patches of one shape on the device: its arrays. Private to omp/offload_*.c. */
+#ifndef UNSPOT_OMP_OFFLOAD_CHUNK_H
+#define UNSPOT_OMP_OFFLOAD_CHUNK_H
+
+#include "omp/offload.h"
+
+/* What the kernels see: all pointers are the device's, arrays are one patch after another. */
+struct chunk {
+    struct offload_shape shape;
+    size_t npatch;
+    size_t n, rows;                   /* unknowns of a patch; the same, in whole tiles */
+    size_t tband, zband, cband, half; /* see struct shape in banded.c */
+    double regularize, psferr;
+    struct pixels pixels;
+    const struct spots *spots; /* [bundle] */
+    const struct overlaps *overlaps;
+    const struct patch *patch; /* [npatch] */
+    const unsigned *bundle;
+
+    char *normal; /* [npatch][normal_bytes] */
+    size_t normal_bytes;
+    double *prior, *diagonal;                     /* [npatch][n] */
+    double *x;                                    /* [npatch][rows] or, dense, [npatch][n] */
+    double *deconvolved;                          /* [npatch][spec][wave] */
+    double *matrix;                               /* [npatch] tiles, or [n][n] */
+    double *inverse;                              /* [npatch] tiles; banded only */
+    double *c, *vector, *product, *edge, *spread; /* [npatch][core spec], as in banded.c; banded only */
+    double *root;                                 /* [npatch][core spec]: Q's diagonals, or Q */
+    void *linalg;
+    size_t linalg_bytes;
+
+    double *results; /* first of what returns */
+    size_t results_bytes;
+    double *flux, *ivar, *chi2pix, *resolution, *largest; /* as in struct offload_results */
+    int *solved, *precise;
+
+    double *overlap_scratch, *shared, *pixel_scratch; /* [teams] */
+    size_t overlap_scratch_size;
+};
+
+/* Bytes of a chunk, of which *chunk gets the sizes; SIZE_MAX: impossible. With memory, the device's, its
+ * arrays are laid out there. */
+size_t chunk_layout(const struct offload_shape *shape, size_t npatch, size_t teams,
+                    const struct linalg *linalg, char *memory, struct chunk *chunk);
+
+/* The kernels, each a launch; banded and dense differ in the middle. chunk is the device's. */
+void chunk_fill(const struct chunk *chunk, size_t npatch, int teams, int team);   /* normal equations */
+void chunk_gather(const struct chunk *chunk, size_t npatch, int teams, int team); /* C_ss and vectors */
+void chunk_resolve(const struct chunk *chunk, size_t nsystem, int teams, int team);
+void chunk_quality(const struct chunk *chunk, size_t npatch, int teams, int team);
+
+/* What linalg_band_root() works on. */
+struct linalg_root chunk_root(const struct chunk *chunk);
+
+#endif

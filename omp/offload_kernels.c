@@ -1,0 +1,152 @@
+/* The kernels of a chunk: one team for each patch, or for each of its core spectra. */
+#include <math.h>
+#include <omp.h>
+
+#include "omp/banded_kernel.h"
+#include "omp/dense_kernel.h"
+#include "omp/normal_kernel.h"
+#include "omp/offload_chunk.h"
+#include "omp/quality_kernel.h"
+#include "omp/resolve_kernel.h"
+
+static const double flux_error = 5e-7; /* sigma, as in banded.c */
+
+/* M, y and the prior of patch k, in the form that its solver wants. */
+TEAM_BODY void fill_patch(struct member member, const struct chunk *chunk, size_t k, size_t slot)
+{
+    const size_t n = chunk->n, nspec = chunk->shape.nspec, nwave = chunk->shape.nwave;
+    const struct overlaps *overlaps = chunk->overlaps + chunk->bundle[k];
+    const struct spots *spots = chunk->spots + chunk->bundle[k];
+    const size_t npair = (overlaps->band + 1) * (2 * overlaps->reach + 1);
+    double *shared = chunk->shared + slot * TEAM_SIZE, *prior = chunk->prior + k * n, *own, largest;
+    const struct overlap_scratch scratch = offload_place_scratch(
+        spots, npair, chunk->overlap_scratch + slot * chunk->overlap_scratch_size, shared, &own);
+    struct normal normal;
+
+    normal_place(&normal, nspec, nwave, chunk->shape.band, chunk->normal + k * chunk->normal_bytes);
+    normal_fill(member, &normal, chunk->patch + k, overlaps, spots, &chunk->pixels, &scratch, own);
+    largest = solver_prior(member, n, normal.weight, chunk->regularize, shared, prior);
+    if (member.index == 0) chunk->largest[k] = largest;
+    if (chunk->shape.dense) {
+        dense_expand(member, chunk->patch + k, &normal, prior, chunk->matrix + k * n * n, chunk->x + k * n,
+                     chunk->diagonal + k * n);
+    } else {
+        banded_fill(member, chunk->tband, &normal, prior,
+                    chunk->matrix + k * chunk->rows * LINALG_TILE * (chunk->tband + 1),
+                    chunk->x + k * chunk->rows, chunk->diagonal + k * n);
+    }
+}
+
+void chunk_fill(const struct chunk *chunk, size_t npatch, int teams, int team)
+{
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(chunk)
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < npatch; k += (size_t)omp_get_num_teams()) {
+        fill_patch(team_member(), chunk, k, (size_t)omp_get_team_num());
+    }
+}
+
+/* Whether the banded factor is good, and what the square roots need. */
+TEAM_BODY void gather_banded(struct member member, const struct chunk *chunk, size_t k, double *shared)
+{
+    const struct offload_shape *shape = &chunk->shape;
+    const size_t n = chunk->n, nwave = shape->nwave, core = shape->core_nspec;
+    const double *inverse = chunk->inverse + k * chunk->rows * LINALG_TILE * (chunk->zband + 1);
+    double *deconvolved = chunk->deconvolved + k * n;
+    const bool regular = banded_is_regular(member, chunk->tband, n,
+                                           chunk->matrix + k * chunk->rows * LINALG_TILE * (chunk->tband + 1),
+                                           chunk->diagonal + k * n, shared);
+
+    if (member.index == 0) chunk->solved[k] = regular;
+    banded_deconvolved(member, shape->nspec, nwave, chunk->x + k * chunk->rows, deconvolved);
+    for (size_t s = 0; s < core; s++) {
+        size_t spec = chunk->patch[k].core_spec + s, system = k * core + s;
+
+        resolve_take_diagonals(member, inverse, chunk->zband, shape->nspec, nwave, spec, chunk->cband,
+                               chunk->c + system * (chunk->cband + 1) * nwave);
+        resolve_make_vectors(member, nwave, deconvolved + spec * nwave,
+                             chunk->vector + system * RESOLVE_VECTORS * nwave);
+    }
+}
+
+TEAM_BODY void gather_dense(struct member member, const struct chunk *chunk, size_t k, double *shared)
+{
+    const size_t n = chunk->n;
+    const bool regular =
+        dense_is_regular(member, n, chunk->matrix + k * n * n, chunk->diagonal + k * n, shared);
+
+    if (member.index == 0) chunk->solved[k] = regular;
+    dense_deconvolved(member, chunk->patch + k, chunk->x + k * n, chunk->deconvolved + k * n);
+}
+
+void chunk_gather(const struct chunk *chunk, size_t npatch, int teams, int team)
+{
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(chunk)
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < npatch; k += (size_t)omp_get_num_teams()) {
+        double *shared = chunk->shared + (size_t)omp_get_team_num() * TEAM_SIZE;
+
+        if (chunk->shape.dense)
+            gather_dense(team_member(), chunk, k, shared);
+        else
+            gather_banded(team_member(), chunk, k, shared);
+    }
+}
+
+/* flux, ivar and R of one core spectrum, and whether they count. */
+TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, size_t system, double *shared)
+{
+    const struct offload_shape *shape = &chunk->shape;
+    const size_t k = system / shape->core_nspec, s = system % shape->core_nspec, nwave = shape->nwave;
+    const size_t bins = shape->core_nwave;
+    const struct patch *patch = chunk->patch + k;
+    double *flux = chunk->flux + system * bins, *ivar = chunk->ivar + system * bins;
+    double *resolution = chunk->resolution + system * shape->ndiag * bins;
+    bool good;
+
+    if (shape->dense) { /* the row sums go where the patch's y was */
+        double *row_sum = (double *)(chunk->normal + k * chunk->normal_bytes) + s * nwave;
+
+        good = dense_resolve(member, patch, shape->ndiag, chunk->root + system * nwave * nwave,
+                             chunk->deconvolved + k * chunk->n + (patch->core_spec + s) * nwave, shared,
+                             row_sum, flux, ivar, resolution);
+    } else {
+        const struct linalg_root root = {.n = nwave,
+                                         .band = chunk->cband,
+                                         .half = chunk->half,
+                                         .product = chunk->product,
+                                         .root = chunk->root,
+                                         .edge = chunk->edge,
+                                         .spread = chunk->spread};
+        const struct spectrum_root spectrum = resolve_root(&root, system);
+
+        good =
+            resolve_make_spectrum(member, &spectrum, patch->core_wave, bins, shared, flux, ivar, resolution);
+        good &= resolve_check(member, &spectrum, patch->core_wave, bins, nwave, flux_error, shared);
+    }
+    if (member.index == 0) chunk->precise[system] = good;
+    team_sync(member);
+}
+
+void chunk_resolve(const struct chunk *chunk, size_t nsystem, int teams, int team)
+{
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(chunk)
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < nsystem; k += (size_t)omp_get_num_teams()) {
+        resolve_system(team_member(), chunk, k, chunk->shared + (size_t)omp_get_team_num() * TEAM_SIZE);
+    }
+}
+
+void chunk_quality(const struct chunk *chunk, size_t npatch, int teams, int team)
+{
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(chunk)
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < npatch; k += (size_t)omp_get_num_teams()) {
+        const struct offload_shape *shape = &chunk->shape;
+        double *scratch = chunk->pixel_scratch + (size_t)omp_get_team_num() * 2 * shape->npix;
+
+        quality_of_patch(team_member(), chunk->patch + k, chunk->spots + chunk->bundle[k], &chunk->pixels,
+                         chunk->deconvolved + k * chunk->n, chunk->psferr,
+                         chunk->chi2pix + k * shape->core_nspec * shape->core_nwave, scratch);
+    }
+}

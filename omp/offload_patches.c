@@ -1,0 +1,211 @@
+/* Chunks of patches: from what is on the device to results on the host. */
+#include <omp.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/minmax.h"
+#include "base/nvtx.h"
+#include "omp/offload_chunk.h"
+
+size_t offload_patch_bytes(const struct offload_shape *shape, const struct linalg *linalg)
+{
+    struct chunk chunk;
+
+    return chunk_layout(shape, 1, 1, linalg, NULL, &chunk);
+}
+
+size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted)
+{
+    size_t fits = 0, above = wanted + 1;
+    struct chunk chunk;
+
+    while (above - fits > 1) {
+        size_t middle = fits + (above - fits) / 2;
+        size_t bytes = chunk_layout(shape, middle, offload->device->teams, offload->linalg, NULL, &chunk);
+
+        if (bytes <= offload->arena_bytes)
+            fits = middle;
+        else
+            above = middle;
+    }
+    return fits;
+}
+
+/* The chunk's arrays, what they start from, and its description on the device, at the end of the arena's
+ * part that it uses. NULL when the device fails. */
+static struct chunk *place(struct offload *offload, const struct offload_shape *shape,
+                           const struct patch *patch, const unsigned *bundle, size_t npatch,
+                           struct chunk *chunk)
+{
+    size_t bytes =
+        chunk_layout(shape, npatch, offload->device->teams, offload->linalg, offload->arena, chunk);
+    struct chunk *there = (struct chunk *)(offload->arena + bytes - memory_round_up(sizeof *chunk));
+
+    if (bytes > offload->arena_bytes) return NULL;
+    chunk->pixels = offload->pixels;
+    chunk->spots = offload->bundle_spots;
+    chunk->overlaps = offload->bundle_overlaps;
+    chunk->overlap_scratch = offload->overlap_scratch;
+    chunk->overlap_scratch_size = offload_overlap_scratch(&offload->sizes, &offload->spots);
+    chunk->shared = offload->team_shared;
+    if (!device_upload((void *)chunk->patch, patch, npatch * sizeof *patch) ||
+        !device_upload((void *)chunk->bundle, bundle, npatch * sizeof *bundle)) {
+        return NULL;
+    }
+    return there;
+}
+
+/* Marks patches whose systems failed; info[npatch] of one operation. */
+static void note_failures(size_t npatch, int failed, const int *info, int *bad)
+{
+    for (size_t k = 0; k < npatch; k++) bad[k] |= failed < 0 || info[k] != 0;
+}
+
+/* Cholesky factor and the band of the inverse, with x on the way. */
+static void factor_banded(const struct offload *offload, const struct chunk *chunk, int *info, int *bad)
+{
+    const struct linalg *linalg = offload->linalg;
+    int failed =
+        linalg_band_cholesky(linalg, chunk->n, chunk->tband, chunk->matrix, chunk->x, chunk->npatch, info);
+
+    note_failures(chunk->npatch, failed, info, bad);
+    failed = linalg_band_inverse(linalg, chunk->n, chunk->tband, chunk->zband, chunk->matrix, chunk->inverse,
+                                 chunk->x, chunk->npatch, chunk->linalg, chunk->linalg_bytes, info);
+    note_failures(chunk->npatch, failed, info, bad);
+}
+
+/* x and the blocks of the inverse. The factor must be looked at before it is destroyed. */
+static void factor_dense(const struct offload *offload, const struct chunk *chunk, const struct chunk *there,
+                         int *info, int *bad)
+{
+    const struct linalg *linalg = offload->linalg;
+    const int teams = offload_teams(offload, chunk->npatch), team = offload->device->team_size;
+    int failed = linalg_cholesky(linalg, chunk->n, chunk->matrix, chunk->npatch, chunk->linalg,
+                                 chunk->linalg_bytes, info);
+
+    note_failures(chunk->npatch, failed, info, bad);
+    failed = linalg_cholesky_solve(linalg, chunk->n, 1, chunk->matrix, chunk->x, chunk->npatch, chunk->linalg,
+                                   chunk->linalg_bytes, info);
+    note_failures(chunk->npatch, failed, info, bad);
+    chunk_gather(there, chunk->npatch, teams, team);
+    failed =
+        linalg_inverse_blocks(linalg, chunk->n, chunk->shape.nwave, chunk->shape.core_nspec, chunk->matrix,
+                              chunk->root, chunk->npatch, chunk->linalg, chunk->linalg_bytes, info);
+    note_failures(chunk->npatch, failed, info, bad);
+}
+
+/* Square roots of all core spectra; info[npatch * core_nspec]. */
+static int take_roots(const struct offload *offload, const struct chunk *chunk, int *info)
+{
+    const size_t nsystem = chunk->npatch * chunk->shape.core_nspec;
+    const struct linalg_root root = chunk_root(chunk);
+
+    if (chunk->shape.dense) {
+        return linalg_inverse_sqrt(offload->linalg, chunk->shape.nwave, chunk->root, nsystem, chunk->linalg,
+                                   chunk->linalg_bytes, info);
+    }
+    return linalg_band_root(offload->linalg, &root, nsystem, chunk->linalg, chunk->linalg_bytes, info);
+}
+
+/* The results' arrays on the host, laid out as on the device. */
+static bool alloc_results(const struct chunk *chunk, struct offload_results *results)
+{
+    char *memory = memory_raw(chunk->results_bytes, 1);
+    const char *first = (const char *)chunk->results;
+
+    *results = (struct offload_results){.memory = memory};
+    if (!memory) return false;
+    results->flux = (double *)(memory + ((const char *)chunk->flux - first));
+    results->ivar = (double *)(memory + ((const char *)chunk->ivar - first));
+    results->chi2pix = (double *)(memory + ((const char *)chunk->chi2pix - first));
+    results->resolution = (double *)(memory + ((const char *)chunk->resolution - first));
+    results->largest = (double *)(memory + ((const char *)chunk->largest - first));
+    results->solved = (int *)(memory + ((const char *)chunk->solved - first));
+    results->precise = (int *)(memory + ((const char *)chunk->precise - first));
+    return true;
+}
+
+void offload_results_free(struct offload_results *results)
+{
+    free(results->memory);
+    *results = (struct offload_results){0};
+}
+
+/* What the linear algebra said of the systems, in the results' terms. */
+static void merge_failures(const struct chunk *chunk, const int *bad, int failed, const int *info,
+                           struct offload_results *results)
+{
+    const size_t core = chunk->shape.core_nspec;
+
+    for (size_t k = 0; k < chunk->npatch; k++) {
+        if (bad[k]) results->solved[k] = 0;
+        for (size_t s = k * core; s < (k + 1) * core; s++) {
+            if (failed < 0 || info[s] != 0) results->precise[s] = 0;
+        }
+    }
+}
+
+/* Adds the time since `start` to a stage, and returns the time now. */
+static double end_stage(double start, double *seconds)
+{
+    double now = omp_get_wtime();
+
+    *seconds += now - start;
+    stage_pop();
+    return now;
+}
+
+static bool solve(struct offload *offload, const struct chunk *chunk, const struct chunk *there, int *info,
+                  int *bad, struct offload_results *results)
+{
+    const size_t npatch = chunk->npatch, nsystem = npatch * chunk->shape.core_nspec;
+    const int team = offload->device->team_size, teams = offload_teams(offload, npatch);
+    double now = omp_get_wtime();
+    bool copied;
+    int failed;
+
+    stage_push("normal equations");
+    chunk_fill(there, npatch, teams, team);
+    now = end_stage(now, &results->normal_seconds);
+    stage_push("factor and inverse");
+    if (chunk->shape.dense) {
+        factor_dense(offload, chunk, there, info, bad);
+    } else {
+        factor_banded(offload, chunk, info, bad);
+        chunk_gather(there, npatch, teams, team);
+    }
+    now = end_stage(now, &results->solve_seconds);
+    stage_push("square roots");
+    failed = take_roots(offload, chunk, info);
+    chunk_resolve(there, nsystem, offload_teams(offload, nsystem), team);
+    now = end_stage(now, &results->solve_seconds);
+    stage_push("chi2pix");
+    chunk_quality(there, npatch, teams, team);
+    now = end_stage(now, &results->quality_seconds);
+    stage_push("results");
+    copied = device_download(results->memory, chunk->results, chunk->results_bytes);
+    end_stage(now, &results->copy_seconds);
+    if (copied) merge_failures(chunk, bad, failed, info, results);
+    return copied;
+}
+
+bool offload_solve(struct offload *offload, const struct offload_shape *shape, const struct patch *patch,
+                   const unsigned *bundle, size_t npatch, double regularize, double psferr,
+                   struct offload_results *results)
+{
+    struct chunk chunk, *there = place(offload, shape, patch, bundle, npatch, &chunk);
+    int *info = memory_zeroed(npatch * max_size(1, shape->core_nspec), sizeof *info);
+    int *bad = memory_zeroed(npatch, sizeof *bad);
+    bool done = false;
+
+    *results = (struct offload_results){0};
+    chunk.regularize = regularize;
+    chunk.psferr = psferr;
+    if (there && info && bad && alloc_results(&chunk, results) &&
+        device_upload(there, &chunk, sizeof chunk)) {
+        done = solve(offload, &chunk, there, info, bad, results);
+    }
+    free(info);
+    free(bad);
+    return done;
+}
