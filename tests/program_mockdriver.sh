@@ -47,10 +47,6 @@ no_image()
 }
 check 'sm_75: no image, and the reason' no_image
 
-if ! "$UNSPOT" extract --help | grep -q -e --device; then
-    echo 'left out: extract has no --device yet'
-    finish
-fi
 small_image 50 "$grid"
 extract_on()
 {

@@ -1,5 +1,5 @@
 # Cray's compiler, CCE 15 or later, by its wrapper cc: `module load PrgEnv-cray craype-accel-nvidia80` chooses the
 # device. Not verified here: written from its documentation.
 set(CMAKE_C_COMPILER cc)
-set(UNSPOT_OFFLOAD nvptx CACHE STRING "")
-set(UNSPOT_OFFLOAD_FLAGS -fopenmp CACHE STRING "")
+set(UNSPOT_OFFLOAD nvptx)
+set(UNSPOT_OFFLOAD_FLAGS -fopenmp)

@@ -2,6 +2,6 @@
 # the default, sm_35, is unknown to the ptxas of CUDA 12 and later, which GCC runs when it finds it. -lm goes to
 # the device's linker.
 set(CMAKE_C_COMPILER gcc-12)
-set(UNSPOT_OFFLOAD gcc-nvptx CACHE STRING "")
+set(UNSPOT_OFFLOAD nvptx)
 set(UNSPOT_OFFLOAD_FLAGS -fopenmp -foffload=nvptx-none -foffload-options=nvptx-none=-misa=sm_80
-    -foffload-options=nvptx-none=-lm CACHE STRING "")
+    -foffload-options=nvptx-none=-lm)

@@ -1,5 +1,4 @@
 # Intel's oneAPI compiler, 2024.0 or later, for Intel's GPUs. Not verified here: written from its documentation.
 set(CMAKE_C_COMPILER icx)
-set(UNSPOT_OFFLOAD spir64 CACHE STRING "")
-set(UNSPOT_OFFLOAD_FLAGS -fiopenmp -fopenmp-targets=spir64
-    CACHE STRING "")
+set(UNSPOT_OFFLOAD spir64)
+set(UNSPOT_OFFLOAD_FLAGS -fiopenmp -fopenmp-targets=spir64)

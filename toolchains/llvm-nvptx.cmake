@@ -22,15 +22,15 @@ set(cuda_version "${CMAKE_MATCH_1}")
 
 # Unrolled loops take so many registers that few teams fit on a multiprocessor, and some spill.
 set(device_code -Xarch_device -fno-unroll-loops -Wno-unused-command-line-argument) # the linker has no use for it
-set(UNSPOT_OFFLOAD nvptx CACHE STRING "")
+set(UNSPOT_OFFLOAD nvptx)
 set(UNSPOT_OFFLOAD_FLAGS -fopenmp --offload-arch=sm_80,sm_90 "--cuda-path=${cuda}"
-    "--libomptarget-nvptx-bc-path=${llvm_libdir}" ${device_code} CACHE STRING "")
+    "--libomptarget-nvptx-bc-path=${llvm_libdir}" ${device_code})
 if(cuda_version VERSION_GREATER_EQUAL 13)
     if(NOT EXISTS "${omptarget_libdir}/libomptarget.so")
         message(FATAL_ERROR "CUDA ${cuda_version} in ${cuda} needs LLVM 22's libomptarget: install liboffload-22-dev, "
             "or set CUDA_HOME to a toolkit of CUDA 12")
     endif()
-    set(UNSPOT_OFFLOAD_LIBDIR "${omptarget_libdir}" CACHE PATH "")
+    set(UNSPOT_OFFLOAD_LIBDIR "${omptarget_libdir}")
 endif()
 
 # Ends the build at a kernel that would be slow.
