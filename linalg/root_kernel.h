@@ -158,6 +158,7 @@ TEAM_BODY void root_load(struct member lane, const struct linalg_root *root, siz
 {
     size_t n = root->n, stride = arrays->stride, rows = root->band + 1;
     const double *c = root->inverse + system * rows * n, *vector = root->vector + system * root->nvec * n;
+    double *v = arrays->v - ROOT_PAD, *g = arrays->g - ROOT_PAD, *product = arrays->product - ROOT_PAD;
 
     for (size_t d = 0; d < rows; d++) {
         double *to = arrays->c + d * stride - ROOT_PAD;
@@ -170,10 +171,10 @@ TEAM_BODY void root_load(struct member lane, const struct linalg_root *root, siz
         }
     }
     for (team_share(lane, i, ROOT_PAD)) { /* what is read beside the matrix counts nothing, whatever it was */
-        arrays->v[i - ROOT_PAD] = 0;
-        for (size_t d = 0; d < rows; d++) arrays->g[d * stride + i - ROOT_PAD] = 0;
+        v[i] = 0;
+        for (size_t d = 0; d < rows; d++) g[d * stride + i] = 0;
     }
-    for (team_share(lane, i, (root->nvec + root->half + 1) * stride)) arrays->product[i - ROOT_PAD] = 0;
+    for (team_share(lane, i, (root->nvec + root->half + 1) * stride)) product[i] = 0;
     for (size_t r = 0; r < root->nvec; r++) {
         for (team_share(lane, i, n)) arrays->vector[r * stride + i] = vector[r * n + i];
     }

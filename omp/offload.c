@@ -145,14 +145,12 @@ static bool divide_memory(struct offload *offload)
     size_t left = (size_t)(usable * (double)device_memory_free(offload->device));
     size_t bundle = bundle_bytes(offload), most;
 
-    if (left < bundle || left - bundle < offload->sizes.patch_bytes) return false;
+    if (left < bundle || left - bundle < offload->sizes.arena_least) return false;
     most = max_size(1, left / 4 / bundle);
     offload->bundles_held = min_size(most, offload->sizes.nbundle);
-    offload->arena_bytes = (left - offload->bundles_held * bundle) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
-    if (offload->sizes.frame_bytes > 0) {
-        offload->arena_bytes = min_size(offload->arena_bytes, offload->sizes.frame_bytes);
-    }
-    return offload->arena_bytes >= offload->sizes.patch_bytes;
+    left -= offload->bundles_held * bundle;
+    offload->arena_bytes = min_size(left, offload->sizes.arena_most);
+    return offload->arena_bytes >= offload->sizes.arena_least;
 }
 
 enum status offload_open(struct offload *offload, const struct device *device, const struct linalg *linalg,

@@ -23,8 +23,9 @@ struct offload_sizes {
     size_t nbundle;
     size_t bundle_nspec, nwave; /* of a bundle's spots */
     size_t band, reach;
-    size_t patch_bytes; /* of the largest patch, offload_patch_bytes() */
-    size_t frame_bytes; /* of all its patches: more is not taken for them; 0: all there is */
+    size_t
+        arena_least; /* bytes for patches: of the largest, offload_patch_bytes(), and offload_model_bytes() */
+    size_t arena_most; /* of all patches at once */
 };
 
 struct offload {
@@ -94,7 +95,7 @@ struct offload_results {
 /* Bytes on the device for one patch; SIZE_MAX: impossible. */
 size_t offload_patch_bytes(const struct offload_shape *shape, const struct linalg *linalg);
 
-/* Patches of this shape that fit into the arena at a time; at least 1 where sizes.patch_bytes were enough. */
+/* Patches of this shape that fit into the arena at a time; at least 1 where sizes.arena_least is enough. */
 size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted);
 
 /* Solves npatch patches of bundles bundle[npatch] and fills *results, which the caller releases with
@@ -103,6 +104,9 @@ bool offload_solve(struct offload *offload, const struct offload_shape *shape, c
                    const unsigned *bundle, size_t npatch, double regularize, double psferr,
                    struct offload_results *results);
 void offload_results_free(struct offload_results *results);
+
+/* Bytes that offload_model() needs, for width columns. */
+size_t offload_model_bytes(size_t nspec, size_t nwave, size_t width, size_t ny);
 
 /* The light of a bundle's spots, see model_add(), in columns column_min ... column_max - 1 of the CCD:
  * host_strip[ny][column_max - column_min]. False when the device fails. */

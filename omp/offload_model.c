@@ -7,6 +7,11 @@
 
 enum { ROWS = 32 }; /* of a team */
 
+size_t offload_model_bytes(size_t nspec, size_t nwave, size_t width, size_t ny)
+{
+    return memory_round_up(nspec * nwave * sizeof(double)) + width * ny * sizeof(double);
+}
+
 bool offload_model(struct offload *offload, size_t bundle, size_t spec, size_t nspec, size_t wave,
                    size_t nwave, const double *host_flux, double width, int column_min, int column_max,
                    double *host_strip)
@@ -17,7 +22,7 @@ bool offload_model(struct offload *offload, size_t bundle, size_t spec, size_t n
     const int teams = offload_teams(offload, count), team = offload->device->team_size;
     double *flux = (double *)offload->arena, *strip = (double *)(offload->arena + flux_bytes);
 
-    if (flux_bytes + nx * ny * sizeof(double) > offload->arena_bytes) return false;
+    if (offload_model_bytes(nspec, nwave, nx, ny) > offload->arena_bytes) return false;
     if (!device_upload(flux, host_flux, nspec * nwave * sizeof(double))) return false;
 #pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(spots, flux, strip)
 #pragma omp parallel num_threads(team)

@@ -1,6 +1,7 @@
 #include "extract_device.h"
 
 #include <omp.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,27 +51,62 @@ static struct offload_shape shape_of(const struct job *job, const struct patch *
                                   .dense = step == DENSE};
 }
 
-/* Bytes of any patch in any step. */
-static size_t largest_patch(const struct job *job)
+/* Which attempt comes first. */
+static enum step first_step(const struct job *job)
+{
+    return job->options->solver == SOLVER_DENSE ? DENSE : BANDED;
+}
+
+/* The columns that the bundle's spots touch, the last one excluded; none when all are off the CCD. */
+static void find_columns(const struct plan *plan, const struct planned_bundle *bundle, int *min, int *max)
+{
+    *min = *max = 0;
+    for (size_t i = bundle->first_patch; i < bundle->first_patch + bundle->npatch; i++) {
+        const struct patch *patch = &plan->patch[i].patch;
+
+        if (patch->column_min >= patch->column_max) continue;
+        *min = *max == 0 ? patch->column_min : min_int(*min, patch->column_min);
+        *max = max_int(*max, patch->column_max);
+    }
+}
+
+static size_t model_bytes(const struct job *job)
 {
     const struct plan *plan = &job->plan;
+    size_t widest = 0;
+
+    for (size_t i = 0; i < plan->nbundle; i++) {
+        int min, max;
+
+        find_columns(plan, &plan->bundle[i], &min, &max);
+        widest = max_size(widest, (size_t)(max - min));
+    }
+    return offload_model_bytes(plan->bundle_nspec, plan->nwave, widest, job->pixels.ny);
+}
+
+/* Memory for patches: the least that will do, for any patch in any step and for a bundle's model; and what
+ * all patches would take at once, beyond which more is of no use. */
+static void size_arena(const struct job *job, struct offload_sizes *sizes)
+{
+    const struct plan *plan = &job->plan;
+    const struct linalg *linalg = job->options->device_linalg;
     const struct patch largest = {.nspec = plan->patch_nspec,
                                   .nwave = plan->patch_nwave,
                                   .band = plan->band,
                                   .core_nspec = plan->core_nspec,
                                   .core_nwave = plan->core_nwave};
     const struct offload_shape wide = shape_of(job, &largest, WIDE), dense = shape_of(job, &largest, DENSE);
+    size_t banded_bytes = offload_patch_bytes(&wide, linalg),
+           dense_bytes = offload_patch_bytes(&dense, linalg);
 
-    return max_size(offload_patch_bytes(&wide, job->options->device_linalg),
-                    offload_patch_bytes(&dense, job->options->device_linalg));
+    sizes->arena_least = max_size(banded_bytes, dense_bytes);
+    if (job->options->model) sizes->arena_least = max_size(sizes->arena_least, model_bytes(job));
+    if (sizes->arena_least == SIZE_MAX) return;
+    sizes->arena_most = plan->npatch * (first_step(job) == DENSE ? dense_bytes : banded_bytes);
+    sizes->arena_most = max_size(sizes->arena_most, sizes->arena_least);
 }
 
-/* Which attempt comes first, and which after a failed one. */
-static enum step first_step(const struct job *job)
-{
-    return job->options->solver == SOLVER_DENSE ? DENSE : BANDED;
-}
-
+/* What comes after a failed attempt. */
 static enum step next_step(enum step step)
 {
     return step == BANDED ? WIDE : step == WIDE ? DENSE : ON_HOST;
@@ -267,15 +303,11 @@ static bool add_model(struct batch *batch, size_t b)
     const struct planned_bundle *bundle = &plan->bundle[batch->first_bundle + b];
     struct frame *frame = job->frame;
     size_t row = bundle->specmin + bundle->keep_first - job->options->plan.specmin, width;
-    int min = (int)job->pixels.nx, max = 0;
+    int min, max;
     double *strip;
     bool done;
 
-    for (size_t i = bundle->first_patch; i < bundle->first_patch + bundle->npatch; i++) {
-        if (plan->patch[i].patch.column_min >= plan->patch[i].patch.column_max) continue;
-        min = min_int(min, plan->patch[i].patch.column_min);
-        max = max_int(max, plan->patch[i].patch.column_max);
-    }
+    find_columns(plan, bundle, &min, &max);
     if (min >= max) return true;
     width = (size_t)(max - min);
     strip = memory_raw(width * job->pixels.ny, sizeof *strip);
@@ -375,13 +407,13 @@ static enum status open_device(struct job *job, struct offload *offload, struct 
                                   .bundle_nspec = plan->bundle_nspec,
                                   .nwave = plan->spot_nwave,
                                   .band = plan->band,
-                                  .reach = plan->reach,
-                                  .patch_bytes = largest_patch(job)};
+                                  .reach = plan->reach};
     struct spots psf; /* its coefficients; no spots */
     double now = timing_start(STAGE_COPY);
     enum status status = spots_alloc(&psf, job->psf, 0, 0, error);
 
     if (status != STATUS_OK) return status;
+    size_arena(job, &sizes);
     status = offload_open(offload, &job->options->device, job->options->device_linalg, &sizes, &job->pixels,
                           &psf, error);
     spots_free(&psf);

@@ -32,7 +32,7 @@ TEAM_BODY struct member team_of_one(void)
  * team is there; device.h asks it how many threads to start. */
 TEAM_BODY struct member team_member(void)
 {
-#if defined(__NVPTX__) || defined(__AMDGCN__)
+#if defined(__NVPTX__) || defined(__AMDGCN__) || defined(UNSPOT_TEST_TEAMS)
     return (struct member){omp_get_thread_num(), TEAM_SIZE};
 #else
     return (struct member){0, 1};
