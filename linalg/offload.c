@@ -14,7 +14,7 @@ static bool offload_open(void)
 
 static const char *offload_why_not(void)
 {
-    return "there is no memory on the device";
+    return "there is no device where OMP_TARGET_OFFLOAD asks for one, or no memory on it";
 }
 
 static const char *offload_description(void)
