@@ -117,8 +117,8 @@ class Run:
         if small:
             with open(psf, "rb") as file:
                 header = file.read()
-            for card, size in (b"NPIX_X  =                 4114", b" 375"), (b"NPIX_Y  =                 4128", b" 640"):
-                header = header.replace(card, card[:-4] + size)
+            for card, pixels in (b"NPIX_X  =                 4114", 375), (b"NPIX_Y  =                 4128", 640):
+                header = header.replace(card, card[:-4] + b"%4d" % pixels)
             with open(psf, "wb") as file:
                 file.write(header)
         self.must("simulate", "-p", psf, "-o", self.path(name + ".fits"), "--truth", self.path(name + "-truth.fits"),
