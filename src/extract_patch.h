@@ -38,6 +38,7 @@ struct job {
     struct worker *workers; /* [nworker] */
     int nworker;
     struct frame *frame;
+    double *strip; /* [row][column of the bundle]: its model */
 };
 
 /* Memory for any patch of the plan; released with worker_free(), whatever the status. */
