@@ -1,5 +1,6 @@
 /* unspot extract: files to files. */
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/minmax.h"
@@ -8,13 +9,13 @@
 #include "io/image_file.h"
 #include "io/psf_file.h"
 #include "options.h"
+#include "share.h"
 #include "version.h"
 
 static const double default_wave_step = 0.8; /* Angstrom; gpu_specter's */
 enum { default_wave_steps = 50 }; /* a patch on a shorter grid still has so many, as gpu_specter's */
 
-/* Everything that can be said without opening a file. */
-static enum status check_usage(struct session *session, struct error *error)
+enum status session_check(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
     struct plan_options *plan = &session->options.plan;
@@ -49,8 +50,9 @@ static enum status check_usage(struct session *session, struct error *error)
     return STATUS_OK;
 }
 
-static enum status check_outputs(const struct arguments *arguments, struct error *error)
+enum status session_check_outputs(const struct session *session, struct error *error)
 {
+    const struct arguments *arguments = session->arguments;
     const struct named_file files[] = {{"--input", arguments->input, false},
                                        {"--psf", arguments->psf, false},
                                        {"--output", arguments->output, true},
@@ -60,7 +62,7 @@ static enum status check_outputs(const struct arguments *arguments, struct error
     return options_outputs(files, sizeof files / sizeof files[0], error);
 }
 
-static enum status read_inputs(struct session *session, struct error *error)
+enum status session_read(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
     double now = timing_now();
@@ -87,7 +89,6 @@ static enum status read_inputs(struct session *session, struct error *error)
     return STATUS_OK;
 }
 
-/* What only the files can tell: sizes, spectra, wavelengths. */
 static enum status fit_together(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
@@ -172,35 +173,65 @@ static void summarise(const struct session *session)
     }
 }
 
-static enum status run(struct session *session, struct error *error)
+enum status session_fit(struct session *session, struct error *error)
+{
+    enum status status = fit_together(session, error);
+
+    if (status == STATUS_OK) set_options(session);
+    return status;
+}
+
+/* All that is done before the ranks begin to work together; on rank 0 only. */
+static enum status prepare(struct session *session, int nranks, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
-    double start = timing_now();
-    enum status status = check_usage(session, error);
+    char ranks[32] = "";
+    enum status status = session_check_outputs(session, error);
 
-    if (status == STATUS_OK) status = check_outputs(arguments, error);
     if (status != STATUS_OK) return status;
-    if (arguments->threads > 0) omp_set_num_threads(arguments->threads);
-    log_info(&session->log, "unspot %s (%s), on the CPU: %d threads, solver %s, linear algebra %s",
-             UNSPOT_VERSION, UNSPOT_GIT_HASH, omp_get_max_threads(), arguments->solver,
+    if (nranks > 1) snprintf(ranks, sizeof ranks, "%d ranks, ", nranks);
+    log_info(&session->log, "unspot %s (%s), on the CPU: %s%d threads, solver %s, linear algebra %s",
+             UNSPOT_VERSION, UNSPOT_GIT_HASH, ranks, omp_get_max_threads(), arguments->solver,
              linalg_description(session->options.linalg));
-    status = read_inputs(session, error);
-    if (status == STATUS_OK) status = fit_together(session, error);
-    if (status != STATUS_OK) return status;
-    set_options(session);
-    status = extract_select_fibers(session, error);
+    status = session_read(session, error);
+    if (status == STATUS_OK) status = session_fit(session, error);
+    if (status == STATUS_OK) status = extract_select_fibers(session, error);
     if (status != STATUS_OK) return status;
     log_info(&session->log, "extracting spectra %zu to %zu, %g to %g Angstrom in steps of %g",
              session->options.plan.specmin, session->options.plan.specmin + session->options.plan.nspec - 1,
              session->options.plan.wave_min, session->options.plan.wave_max, session->options.plan.wave_step);
-    status = extract_frame(&session->preproc, &session->psf, &session->options, &session->log,
-                           &session->progress, &session->frame, &session->timing, error);
+    return STATUS_OK;
+}
+
+enum status session_extract(struct session *session, struct share *share, struct events *events, int task,
+                            struct error *error)
+{
+    enum status status = share_extract(share, session, events, task, error);
+
     session->timing.nwave = session->frame.nwave;
     if (status == STATUS_FORMAT) { /* only the PSF can be meant */
         struct error cause = *error;
 
-        error_set(error, status, "%s: %s", arguments->psf, cause.text);
+        error_set(error, status, "%s: %s", session->arguments->psf, cause.text);
     }
+    return status;
+}
+
+static enum status run(struct session *session, struct share *share, struct error *error)
+{
+    const struct arguments *arguments = session->arguments;
+    bool is_root = ranks_rank(share->ranks) == 0;
+    struct events events = {0};
+    double start = timing_now();
+    enum status status = session_check(session, error);
+
+    if (status != STATUS_OK) return status;
+    if (arguments->threads > 0) omp_set_num_threads(arguments->threads);
+    if (is_root) status = prepare(session, ranks_size(share->ranks), error);
+    if (share_announce(share, status) != STATUS_OK) return status;
+    status = session_extract(session, share, &events, 0, error);
+    events_free(&events);
+    if (!is_root) return status;
     if (status == STATUS_OK) status = extract_write(session, error);
     session->timing.total_seconds = timing_now() - start;
     if (status == STATUS_OK && arguments->timing) {
@@ -210,17 +241,32 @@ static enum status run(struct session *session, struct error *error)
     return status;
 }
 
+void session_free(struct session *session)
+{
+    psf_free(&session->psf);
+    preproc_free(&session->preproc);
+    table_free(&session->fibermap);
+    frame_free(&session->frame);
+}
+
 enum status extract_command(int argc, const char **argv, struct error *error)
 {
     struct arguments arguments;
     struct session session = {.arguments = &arguments, .log = {LOG_INFO}};
-    enum status status = arguments_parse(argc, argv, &arguments, error);
+    struct share share = {0};
+    struct ranks *world = NULL;
+    enum status parsed = arguments_parse(argc, argv, &arguments, error);
+    enum status status = ranks_begin(&world, error);
 
-    if (status == STATUS_OK) status = run(&session, error);
-    psf_free(&session.psf);
-    preproc_free(&session.preproc);
-    table_free(&session.fibermap);
-    frame_free(&session.frame);
+    if (status == STATUS_OK) status = share_begin(&share, world, error);
+    if (status == STATUS_OK) {
+        status = parsed == STATUS_OK ? run(&session, &share, error) : parsed;
+        status = (enum status)share_announce(&share, status);
+        if (ranks_rank(world) > 0) error->text[0] = '\0'; /* rank 0 says it */
+    }
+    session_free(&session);
     arguments_free(&arguments);
+    share_end(&share);
+    ranks_end(world);
     return status;
 }

@@ -31,10 +31,25 @@ static inline double file_bytes(const char *path)
     return stat(path, &info) == 0 ? (double)info.st_size : 0;
 }
 
+/* The steps of a run, in their order. */
+
+/* Everything that can be said without opening a file. */
+enum status session_check(struct session *session, struct error *error);
+
+/* That the outputs can be written, and are no inputs. */
+enum status session_check_outputs(const struct session *session, struct error *error);
+
+enum status session_read(struct session *session, struct error *error);
+
+/* What only the files can tell: sizes, spectra, wavelengths; then all options are known. */
+enum status session_fit(struct session *session, struct error *error);
+
 /* Selects the fibermap's rows: before the work, as they may be missing. */
 enum status extract_select_fibers(struct session *session, struct error *error);
 
 /* Writes the frame, and the model image when it is asked for, with their provenance. */
 enum status extract_write(struct session *session, struct error *error);
+
+void session_free(struct session *session);
 
 #endif

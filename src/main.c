@@ -71,7 +71,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
             status = commands[i].run(argc - 1, (const char **)argv + 1, &error);
-            if (status != STATUS_OK) fprintf(stderr, "ERROR: %s\n", error.text);
+            /* of several ranks one has the text */
+            if (status != STATUS_OK && error.text[0]) fprintf(stderr, "ERROR: %s\n", error.text);
             return status_exit_code(status);
         }
     }
