@@ -62,7 +62,7 @@ enum status session_check_outputs(const struct session *session, struct error *e
     return options_outputs(files, sizeof files / sizeof files[0], error);
 }
 
-enum status session_read(struct session *session, struct error *error)
+enum status session_read_psf(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
     double now = timing_now();
@@ -72,7 +72,16 @@ enum status session_read(struct session *session, struct error *error)
     status = psf_file_read(arguments->psf, &session->psf, error);
     if (status != STATUS_OK) return status;
     session->timing.stage[STAGE_READ_PSF].bytes = file_bytes(arguments->psf);
-    now = timing_add(&session->timing, STAGE_READ_PSF, now, 1);
+    timing_add(&session->timing, STAGE_READ_PSF, now, 1);
+    return STATUS_OK;
+}
+
+enum status session_read_image(struct session *session, struct error *error)
+{
+    const struct arguments *arguments = session->arguments;
+    const struct psf *psf = &session->psf;
+    double now = timing_now();
+    enum status status;
 
     log_info(&session->log, "reading the image %s", arguments->input);
     status = preproc_read(arguments->input, (uint32_t)arguments->maskbits, &session->preproc, error);
@@ -86,7 +95,11 @@ enum status session_read(struct session *session, struct error *error)
         log_warning(&session->log, "%s: %zu pixels are NaN or infinite or have a negative ivar: masked",
                     arguments->input, session->preproc.nbroken);
     }
-    return STATUS_OK;
+    if (psf->nx == session->preproc.nx && psf->ny == session->preproc.ny) return STATUS_OK;
+    return error_set(error, STATUS_MISMATCH,
+                     "%s: the PSF is for a CCD of %zu x %zu pixels, but the image %s has %zu x %zu",
+                     arguments->psf, psf->nx, psf->ny, arguments->input, session->preproc.nx,
+                     session->preproc.ny);
 }
 
 static enum status fit_together(struct session *session, struct error *error)
@@ -96,12 +109,6 @@ static enum status fit_together(struct session *session, struct error *error)
     struct plan_options *plan = &session->options.plan;
     size_t left = psf->nspec > (size_t)arguments->specmin ? psf->nspec - (size_t)arguments->specmin : 0;
 
-    if (psf->nx != session->preproc.nx || psf->ny != session->preproc.ny) {
-        return error_set(error, STATUS_MISMATCH,
-                         "%s: the PSF is for a CCD of %zu x %zu pixels, but the image %s has %zu x %zu",
-                         arguments->psf, psf->nx, psf->ny, arguments->input, session->preproc.nx,
-                         session->preproc.ny);
-    }
     if (left == 0) {
         return error_set(error, STATUS_USAGE, "--specmin %d: the PSF %s has spectra 0 to %zu only",
                          arguments->specmin, arguments->psf, psf->nspec - 1);
@@ -193,7 +200,8 @@ static enum status prepare(struct session *session, int nranks, struct error *er
     log_info(&session->log, "unspot %s (%s), on the CPU: %s%d threads, solver %s, linear algebra %s",
              UNSPOT_VERSION, UNSPOT_GIT_HASH, ranks, omp_get_max_threads(), arguments->solver,
              linalg_description(session->options.linalg));
-    status = session_read(session, error);
+    status = session_read_psf(session, error);
+    if (status == STATUS_OK) status = session_read_image(session, error);
     if (status == STATUS_OK) status = session_fit(session, error);
     if (status == STATUS_OK) status = extract_select_fibers(session, error);
     if (status != STATUS_OK) return status;
@@ -252,7 +260,7 @@ void session_free(struct session *session)
 enum status extract_command(int argc, const char **argv, struct error *error)
 {
     struct arguments arguments;
-    struct session session = {.arguments = &arguments, .log = {LOG_INFO}};
+    struct session session = {.arguments = &arguments, .log = {.level = LOG_INFO}};
     struct share share = {0};
     struct ranks *world = NULL;
     enum status parsed = arguments_parse(argc, argv, &arguments, error);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "extract_arguments.h"
 #include "extract_frame.h"
+#include "io/keyword.h"
 #include "progress.h"
 
 /* Everything between reading and writing. */
@@ -39,16 +40,22 @@ enum status session_check(struct session *session, struct error *error);
 /* That the outputs can be written, and are no inputs. */
 enum status session_check_outputs(const struct session *session, struct error *error);
 
-enum status session_read(struct session *session, struct error *error);
+enum status session_read_psf(struct session *session, struct error *error);
 
-/* What only the files can tell: sizes, spectra, wavelengths; then all options are known. */
+/* What only the PSF can tell: spectra, wavelengths; then all options are known. */
 enum status session_fit(struct session *session, struct error *error);
+
+/* The image, and that the PSF is for its size. */
+enum status session_read_image(struct session *session, struct error *error);
 
 /* Selects the fibermap's rows: before the work, as they may be missing. */
 enum status extract_select_fibers(struct session *session, struct error *error);
 
 /* Writes the frame, and the model image when it is asked for, with their provenance. */
 enum status extract_write(struct session *session, struct error *error);
+
+/* The keywords by which two runs agree in program, inputs and options: then their outputs agree, too. */
+void extract_identity(const struct session *session, struct keywords *keywords);
 
 void session_free(struct session *session);
 
