@@ -190,6 +190,7 @@ static void extract_as_member(struct batch *batch)
         session_extract(&flight->session, &batch->share, &batch->events[LANE_MAIN], (int)task,
                         &flight->error);
         flight_free(flight);
+        batch_heed_signal(batch);
     }
 }
 
@@ -237,7 +238,8 @@ static enum status run(struct batch *batch, char **words, struct error *error)
     if (status == STATUS_OK) status = make_groups(batch, error);
     if (status != STATUS_OK) return status;
     if (ranks_rank(batch->world) == 0) {
-        log_info(&batch->log, "unspot %s (%s): %zu frames, %zu nodes, %d ranks in %zu groups, %d threads",
+        log_info(&batch->log,
+                 "unspot %s (%s): %zu frames; nodes: %zu, ranks: %d, groups: %zu, threads of a rank: %d",
                  UNSPOT_VERSION, UNSPOT_GIT_HASH, batch->tasks.count, batch->nodes, ranks_size(batch->world),
                  batch->groups, omp_get_max_threads());
     }

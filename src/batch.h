@@ -98,6 +98,9 @@ void batch_write_all(struct batch *batch);
 /* The next task for this group, or -1 when there is none left or a signal came. */
 long batch_next_task(struct batch *batch);
 
+/* After a signal: no group gets another task. For ranks that do not ask for tasks themselves. */
+void batch_heed_signal(struct batch *batch);
+
 /* --- batch_report.c --- */
 
 /* Collective: brings everything to rank 0, prints the summary there, and writes the timing file. */

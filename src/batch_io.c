@@ -22,11 +22,18 @@ struct batch_pipe {
     bool has_ended;
 };
 
+void batch_heed_signal(struct batch *batch)
+{
+    if (interrupt_noted()) counter_add(batch->frames, (long)batch->tasks.count);
+}
+
 long batch_next_task(struct batch *batch)
 {
     long count = (long)batch->tasks.count;
-    long task = counter_add(batch->frames, interrupt_noted() ? count : 1); /* a signal stops all groups */
+    long task;
 
+    batch_heed_signal(batch);
+    task = counter_add(batch->frames, 1);
     return task < count && !interrupt_noted() ? task : -1;
 }
 
@@ -269,5 +276,6 @@ void batch_write_all(struct batch *batch)
         flight_transfer_results(&transfer, flight);
         events_add(events, EVENT_WAIT_INPUT, now, (int)task);
         flight_write(batch, flight, &batch->tally, events);
+        batch_heed_signal(batch);
     }
 }

@@ -80,9 +80,9 @@ static void print_summary(const struct batch *batch, const struct sums *sums, co
              "%zu frames: %.0f written, %.0f complete before, %.0f failed, %.0f dropped, %zu not begun",
              count, sums->written, sums->skipped, sums->failed, sums->dropped, left);
     for (const char *line = failures; line && *line; line = strchr(line, '\n') + 1)
-        log_error(&batch->log, "%.*s", (int)strcspn(line, "\n"), line);
-    log_info(&batch->log, "%.0f frames in %.2f s on %zu nodes: %.1f frames per node-hour", sums->written,
-             batch->seconds, batch->nodes, frames_per_node_hour(batch, sums));
+        log_info(&batch->log, "missing: %.*s", (int)strcspn(line, "\n"), line);
+    log_info(&batch->log, "%.0f frames in %.2f s on %zu node%s: %.1f frames per node-hour", sums->written,
+             batch->seconds, batch->nodes, batch->nodes == 1 ? "" : "s", frames_per_node_hour(batch, sums));
     log_info(&batch->log, "time of the %.0f ranks that extract: %s", sums->compute_ranks, time);
 }
 

@@ -131,6 +131,22 @@ static enum status parse_words(const struct tasks *tasks, int count, const char 
     return status;
 }
 
+/* Whether the words can be told apart; popt takes the end of the text for the end of a quotation. */
+static bool ends_quotations(const char *text)
+{
+    char quote = '\0';
+
+    for (; *text; text++) {
+        if (*text == '\\' && text[1])
+            text++;
+        else if (quote)
+            quote = *text == quote ? '\0' : quote;
+        else if (*text == '"' || *text == '\'')
+            quote = *text;
+    }
+    return quote == '\0';
+}
+
 enum status tasks_arguments(const struct tasks *tasks, size_t task, struct arguments *arguments,
                             struct error *error)
 {
@@ -140,7 +156,8 @@ enum status tasks_arguments(const struct tasks *tasks, size_t task, struct argum
     enum status status;
 
     memset(arguments, 0, sizeof *arguments);
-    if (poptParseArgvString(tasks->list[task].text, &count, &word) != 0 || count == 0) {
+    if (!ends_quotations(tasks->list[task].text) ||
+        poptParseArgvString(tasks->list[task].text, &count, &word) != 0 || count == 0) {
         status = error_set(&cause, STATUS_USAGE, "a quotation does not end");
     } else {
         status = check_words(count, word, tasks->ncommon, tasks->common, &cause);

@@ -239,26 +239,40 @@ static enum status print_night(FILE *file, const struct options *options, bool w
     return STATUS_OK;
 }
 
-static enum status print_to_file(const struct options *options, bool wanted[BANDS][PETALS],
-                                 struct error *error)
+static enum status write_file(const char *path, const char *text, struct error *error)
 {
     struct output output;
-    enum status status = output_begin(&output, options->output, error);
+    enum status status = output_begin(&output, path, error);
     FILE *file;
     bool good;
 
     if (status != STATUS_OK) return status;
     file = fopen(output.temporary, "w");
-    if (!file) {
-        status = error_set(error, STATUS_IO, "%s: cannot write: %s", options->output, strerror(errno));
-    } else {
-        status = print_night(file, options, wanted, error);
-        good = !ferror(file);
-        if ((fclose(file) != 0 || !good) && status == STATUS_OK)
-            status = error_set(error, STATUS_IO, "%s: cannot write: %s", options->output, strerror(errno));
-    }
-    if (status == STATUS_OK) return output_commit(&output, error);
+    good = file && fputs(text, file) >= 0;
+    if (file) good = fclose(file) == 0 && good;
+    if (good) return output_commit(&output, error);
+    status = error_set(error, STATUS_IO, "%s: cannot write: %s", path, strerror(errno));
     output_abandon(&output);
+    return status;
+}
+
+/* Into memory first: what fails leaves no half of a table. */
+static enum status list_night(const struct options *options, bool wanted[BANDS][PETALS], struct error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    enum status status;
+
+    if (!memory) return memory_error(error, "table of tasks");
+    status = print_night(memory, options, wanted, error);
+    if (fclose(memory) != 0 && status == STATUS_OK) status = memory_error(error, "table of tasks");
+    if (status == STATUS_OK && options->output) {
+        status = write_file(options->output, text, error);
+    } else if (status == STATUS_OK && (fputs(text, stdout) < 0 || fflush(stdout) != 0)) {
+        status = error_set(error, STATUS_IO, "standard output: cannot write: %s", strerror(errno));
+    }
+    free(text);
     return status;
 }
 
@@ -268,10 +282,7 @@ enum status tasks_command(int argc, const char **argv, struct error *error)
     bool wanted[BANDS][PETALS];
     enum status status = parse(argc, argv, &options, wanted, error);
 
-    if (status == STATUS_OK) {
-        status = options.output ? print_to_file(&options, wanted, error)
-                                : print_night(stdout, &options, wanted, error);
-    }
+    if (status == STATUS_OK) status = list_night(&options, wanted, error);
     options_free(&options);
     return status;
 }
