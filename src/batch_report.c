@@ -1,5 +1,6 @@
 /* The end of a batch: what became of the frames, the figure of merit, who did what when. */
 #include <errno.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,13 +135,14 @@ static void print_totals(FILE *file, const struct batch *batch, const struct sum
     fprintf(file,
             "{\n  \"program\": \"unspot %s\",\n  \"git\": \"%s\",\n  \"frames\": %zu,\n  \"written\": %.0f,\n"
             "  \"skipped\": %.0f,\n  \"failed\": %.0f,\n  \"dropped\": %.0f,\n  \"seconds\": %.6f,\n"
-            "  \"nodes\": %zu,\n  \"ranks\": %d,\n  \"groups\": %zu,\n  \"compute_ranks\": %.0f,\n"
+            "  \"nodes\": %zu,\n  \"ranks\": %d,\n  \"groups\": %zu,\n  \"compute_ranks\": %.0f,\n  "
+            "\"threads\": %d,\n"
             "  \"io\": \"%s\",\n  \"frames_per_node_hour\": %.3f,\n  \"reader_seconds\": %.6f,\n"
             "  \"writer_seconds\": %.6f,\n  \"rank_seconds\": {",
             UNSPOT_VERSION, UNSPOT_GIT_HASH, batch->tasks.count, sums->written, sums->skipped, sums->failed,
             sums->dropped, batch->seconds, batch->nodes, ranks_size(batch->world), batch->groups,
-            sums->compute_ranks, io[batch->options.io], frames_per_node_hour(batch, sums), sums->reader,
-            sums->writer);
+            sums->compute_ranks, omp_get_max_threads(), io[batch->options.io],
+            frames_per_node_hour(batch, sums), sums->reader, sums->writer);
     for (int i = 0; i < EVENT_COUNT; i++)
         fprintf(file, "%s\"%s\": %.6f", i ? ", " : "", event_name((enum event_kind)i), sums->seconds[i]);
     fprintf(file, "},\n  \"stages\": {\n");

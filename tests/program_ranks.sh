@@ -22,7 +22,9 @@ extract() # RANKS FRAME [OPTION...]
 options=('' '-s 20' '--patch bundle' '--solver dense' '--bundlesize 7 --nsubbundles 3')
 for i in "${!options[@]}"; do
     check "no mpiexec ${options[i]}" "$UNSPOT" extract -i im.fits -p psf.fits -o whole.$i -w $grid -n 60 -m model.$i ${options[i]}
-    for ranks in ${UNSPOT_QUICK:+5} ${UNSPOT_QUICK-1 2 3 5 8}; do
+    counts='1 2 3 5 8'
+    if [ "$i" -gt 0 ] || [ -n "${UNSPOT_QUICK:-}" ]; then counts='2 8'; fi
+    for ranks in $counts; do
         check "$ranks ranks ${options[i]}" extract $ranks f.fits ${options[i]}
         check "$ranks ranks ${options[i]}: the same frame" same f.fits whole.$i
     done
