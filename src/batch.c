@@ -186,7 +186,7 @@ static void extract_as_member(struct batch *batch)
         events_add(&batch->events[LANE_MAIN], EVENT_WAIT_INPUT, now, (int)task);
         if (task < 0) break;
         flight = flight_new(batch, task);
-        if (!flight || flight->status != STATUS_OK) abort(); /* checked before: it must be the memory */
+        if (flight->status != STATUS_OK) abort(); /* the line was checked before: it must be the memory */
         session_extract(&flight->session, &batch->share, &batch->events[LANE_MAIN], (int)task,
                         &flight->error);
         flight_free(flight);

@@ -60,7 +60,7 @@ struct flight {
 
 /* --- batch_flight.c: the steps of a task --- */
 
-/* The task, with the options of its line checked, but nothing read; NULL when there is no memory. */
+/* The task, with the options of its line checked, but nothing read. */
 struct flight *flight_new(const struct batch *batch, long task);
 void flight_free(struct flight *flight);
 

@@ -37,19 +37,12 @@ long batch_next_task(struct batch *batch)
     return task < count && !interrupt_noted() ? task : -1;
 }
 
-/* The next task's flight; what cannot even be described is counted as failed. */
+/* The next task's flight, or NULL. */
 static struct flight *next_flight(struct batch *batch)
 {
-    struct flight *flight = NULL;
-    long task;
+    long task = batch_next_task(batch);
 
-    while (!flight && (task = batch_next_task(batch)) >= 0) {
-        flight = flight_new(batch, task);
-        if (flight) continue;
-        log_error(&batch->log, "%s:%zu: out of memory", batch->tasks.name, batch->tasks.list[task].line);
-        batch->tally.failed++;
-    }
-    return flight;
+    return task < 0 ? NULL : flight_new(batch, task);
 }
 
 static void *read_frames(void *argument)
@@ -140,7 +133,6 @@ static struct flight *take_from_rank(struct batch_pipe *pipe)
     transfer_bytes(&transfer, &task, sizeof task);
     if (task < 0) return NULL;
     flight = flight_new(pipe->batch, task);
-    if (!flight) abort(); /* a few hundred bytes are missing: the program is at its end */
     flight_transfer_inputs(&transfer, flight);
     if (flight->status != STATUS_OK || flight->is_complete) return flight;
     level = flight->session.log.level;
@@ -271,7 +263,6 @@ void batch_write_all(struct batch *batch)
         transfer_bytes(&transfer, &task, sizeof task);
         if (task < 0) break;
         flight = flight_new(batch, task);
-        if (!flight) abort(); /* as above */
         transfer.out_of_memory = false;
         flight_transfer_results(&transfer, flight);
         events_add(events, EVENT_WAIT_INPUT, now, (int)task);

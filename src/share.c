@@ -8,6 +8,12 @@
 #include "transfer.h"
 #include "units.h"
 
+/* A strip of the model image, by unit: they are added in the order of units, when all are there. */
+struct strip {
+    size_t column, nx;
+    double *model;
+};
+
 /* What one rank made of one unit. */
 struct part {
     size_t unit;
@@ -17,8 +23,9 @@ struct part {
 /* What one rank has of a frame. */
 struct parts {
     size_t nunit, count;
-    struct unit *unit; /* [nunit] */
-    struct part *part; /* [count], of at most nunit */
+    struct unit *unit;   /* [nunit] */
+    struct part *part;   /* [count], of at most nunit */
+    struct strip *strip; /* [nunit], on rank 0 of all ranks' units */
     struct timing timing;
     enum status status;
     struct error error;
@@ -45,6 +52,8 @@ long share_announce(const struct share *share, long number)
 static void parts_free(struct parts *parts)
 {
     for (size_t i = 0; i < parts->count; i++) frame_free(&parts->part[i].frame);
+    for (size_t i = 0; parts->strip && i < parts->nunit; i++) free(parts->strip[i].model);
+    free(parts->strip);
     free(parts->part);
     free(parts->unit);
 }
@@ -72,7 +81,8 @@ static enum status parts_begin(const struct share *share, const struct session *
                                &parts->unit, &parts->nunit, &parts->error);
     if (parts->status != STATUS_OK) return parts->status;
     parts->part = memory_zeroed(parts->nunit, sizeof *parts->part);
-    if (!parts->part) parts->status = memory_error(&parts->error, "list of bundles");
+    parts->strip = memory_zeroed(parts->nunit, sizeof *parts->strip);
+    if (!parts->part || !parts->strip) parts->status = memory_error(&parts->error, "list of bundles");
     return parts->status;
 }
 
@@ -133,14 +143,8 @@ static void send_parts(const struct share *share, struct parts *parts)
     }
 }
 
-/* Strips of the model image, by unit: they are added in the order of units, when all are there. */
-struct strip {
-    size_t column, nx;
-    double *model;
-};
-
-static void receive_parts(const struct share *share, int from, const struct parts *own, struct frame *frame,
-                          struct strip *strip, struct parts *parts)
+static void receive_parts(const struct share *share, int from, struct parts *own, struct frame *frame,
+                          struct parts *parts)
 {
     struct transfer transfer = transfer_receive(share->ranks, from);
     size_t count = 0;
@@ -152,21 +156,23 @@ static void receive_parts(const struct share *share, int from, const struct part
     for (size_t i = 0; i < count; i++) {
         size_t unit;
         struct plane plane[PLANES];
+        struct strip *strip;
         void *model = NULL;
 
         transfer_bytes(&transfer, &unit, sizeof unit);
         planes_of(frame, own->unit[unit].specmin - frame->specmin, plane);
         for (int k = 0; k < PLANES; k++)
             transfer_bytes(&transfer, plane[k].data, own->unit[unit].nspec * plane[k].row_bytes);
-        transfer_bytes(&transfer, &strip[unit].column, sizeof strip[unit].column);
-        transfer_bytes(&transfer, &strip[unit].nx, sizeof strip[unit].nx);
-        transfer_optional(&transfer, &model, strip[unit].nx * frame->model_ny, sizeof(double));
-        strip[unit].model = model;
+        strip = &own->strip[unit];
+        transfer_bytes(&transfer, &strip->column, sizeof strip->column);
+        transfer_bytes(&transfer, &strip->nx, sizeof strip->nx);
+        transfer_optional(&transfer, &model, strip->nx * frame->model_ny, sizeof(double));
+        strip->model = model;
     }
     if (transfer.out_of_memory) parts->status = memory_error(&parts->error, "model image");
 }
 
-static void take_own_parts(struct parts *own, struct frame *frame, struct strip *strip)
+static void take_own_parts(struct parts *own, struct frame *frame)
 {
     for (size_t i = 0; i < own->count && own->status == STATUS_OK; i++) {
         struct part *part = &own->part[i];
@@ -176,7 +182,8 @@ static void take_own_parts(struct parts *own, struct frame *frame, struct strip 
         planes_of(frame, part->frame.specmin - frame->specmin, to);
         for (int k = 0; k < PLANES; k++)
             memcpy(to[k].data, from[k].data, part->frame.nspec * from[k].row_bytes);
-        strip[part->unit] = (struct strip){part->frame.model_column, part->frame.model_nx, part->frame.model};
+        own->strip[part->unit] =
+            (struct strip){part->frame.model_column, part->frame.model_nx, part->frame.model};
         part->frame.model = NULL;
     }
 }
@@ -196,26 +203,22 @@ static void add_strips(const struct strip *strip, size_t count, struct frame *fr
 static enum status gather_parts(struct share *share, struct session *session, struct parts *own,
                                 struct error *error)
 {
-    struct strip *strip = memory_zeroed(own->nunit, sizeof *strip);
     enum status status = own->status;
 
-    if (!strip) abort(); /* not even for this: the program is at its end */
     *error = own->error;
-    take_own_parts(own, &session->frame, strip);
+    take_own_parts(own, &session->frame);
     timing_merge(&session->timing, &own->timing);
     for (int rank = 1; rank < ranks_size(share->ranks); rank++) {
         struct parts parts = {0};
 
-        receive_parts(share, rank, own, &session->frame, strip, &parts);
+        receive_parts(share, rank, own, &session->frame, &parts);
         timing_merge(&session->timing, &parts.timing);
         if (status == STATUS_OK) {
             status = parts.status;
             *error = parts.error;
         }
     }
-    if (status == STATUS_OK) add_strips(strip, own->nunit, &session->frame);
-    for (size_t i = 0; i < own->nunit; i++) free(strip[i].model);
-    free(strip);
+    if (status == STATUS_OK) add_strips(own->strip, own->nunit, &session->frame);
     return status;
 }
 
