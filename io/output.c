@@ -17,17 +17,18 @@ enum { REGISTRY_SLOTS = 16, NAME_KEPT = 180, ATTEMPTS = 1000 };
  */
 static const char gzip_mode[] = "wb1";
 
-/* The only global mutable state of the program: a signal handler has no other way to learn which files are
- * being written. A slot's name is only read while the slot is LIVE, and only written before it is, so a
- * signal at any moment finds whole names. */
-enum slot_state { SLOT_FREE, SLOT_FILLING, SLOT_LIVE };
+/* Global mutable state, as a signal handler has no other way to learn which files are being written. A slot's
+ * name is only read while the slot is LIVE or BEING_REMOVED, and only written before, so a signal at any
+ * moment, on any thread, finds whole names. */
+enum slot_state { SLOT_FREE, SLOT_FILLING, SLOT_LIVE, SLOT_BEING_REMOVED };
 
 static struct {
     atomic_int state;
     char name[sizeof((struct output *)0)->temporary + 8];
 } registry[REGISTRY_SLOTS];
 
-static bool register_name(const char *name)
+/* The slot, or -1 when all are taken. */
+static int register_name(const char *name)
 {
     for (int i = 0; i < REGISTRY_SLOTS; i++) {
         int expected = SLOT_FREE;
@@ -35,25 +36,20 @@ static bool register_name(const char *name)
         if (!atomic_compare_exchange_strong(&registry[i].state, &expected, SLOT_FILLING)) continue;
         snprintf(registry[i].name, sizeof registry[i].name, "%s", name);
         atomic_store(&registry[i].state, SLOT_LIVE);
-        return true;
+        return i;
     }
-    return false;
+    return -1;
 }
 
-static void unregister_name(const char *name)
+static void remove_registered(int slot)
 {
-    for (int i = 0; i < REGISTRY_SLOTS; i++) {
-        if (atomic_load(&registry[i].state) == SLOT_LIVE && strcmp(registry[i].name, name) == 0) {
-            atomic_store(&registry[i].state, SLOT_FREE);
-            return;
-        }
-    }
-}
+    int expected = SLOT_LIVE;
 
-static void remove_registered(const char *name)
-{
-    unlink(name);
-    unregister_name(name); /* afterwards: a signal in between unlinks twice, which is harmless */
+    if (slot < 0) return;
+    unlink(registry[slot].name);
+    /* afterwards: a signal in between unlinks twice, which is harmless; a slot that its handler holds stays
+     */
+    atomic_compare_exchange_strong(&registry[slot].state, &expected, SLOT_FREE);
 }
 
 void output_abandon_all(void)
@@ -61,7 +57,10 @@ void output_abandon_all(void)
     int saved = errno;
 
     for (int i = 0; i < REGISTRY_SLOTS; i++) {
-        if (atomic_load(&registry[i].state) == SLOT_LIVE) unlink(registry[i].name);
+        int expected = SLOT_LIVE;
+
+        if (atomic_compare_exchange_strong(&registry[i].state, &expected, SLOT_BEING_REMOVED))
+            unlink(registry[i].name);
     }
     errno = saved;
 }
@@ -104,6 +103,7 @@ enum status output_begin(struct output *output, const char *path, struct error *
     bool taken = true;
 
     memset(output, 0, sizeof *output);
+    output->slot = -1;
     split_path(path, folder, sizeof folder, &name);
     status = check_path(path, folder, name, error);
     if (status != STATUS_OK) return status;
@@ -116,7 +116,8 @@ enum status output_begin(struct output *output, const char *path, struct error *
         taken = length >= (int)sizeof output->temporary || lstat(output->temporary, &info) == 0;
     }
     if (taken) return error_set(error, STATUS_IO, "%s: too many temporary files beside it", path);
-    if (!register_name(output->temporary)) {
+    output->slot = register_name(output->temporary);
+    if (output->slot < 0) {
         return error_set(error, STATUS_IO, "%s: more than %d files are being written", path, REGISTRY_SLOTS);
     }
     return STATUS_OK;
@@ -208,17 +209,13 @@ enum status output_commit(struct output *output, struct error *error)
 {
     char compressed[sizeof output->temporary + 8], folder[sizeof output->path + 2];
     const char *name, *ready = output->temporary;
-    bool gzip = is_gzip_name(output->path);
-    int failed = 0;
+    int failed = 0, compressed_slot = -1;
 
     split_path(output->path, folder, sizeof folder, &name);
-    if (gzip) {
+    if (is_gzip_name(output->path)) {
         snprintf(compressed, sizeof compressed, "%s.z.tmp", output->temporary);
-        if (register_name(compressed)) {
-            failed = gzip_file(output->temporary, compressed);
-        } else {
-            failed = EMFILE;
-        }
+        compressed_slot = register_name(compressed);
+        failed = compressed_slot < 0 ? EMFILE : gzip_file(output->temporary, compressed);
         ready = compressed;
     }
     if (!failed) failed = sync_path(ready, O_RDONLY);
@@ -226,13 +223,15 @@ enum status output_commit(struct output *output, struct error *error)
     /* The file stands; that a crash of the machine might still undo the rename is no failure of this run, and
      * not every file system can sync a directory. */
     if (!failed) (void)sync_path(folder, O_RDONLY | O_DIRECTORY);
-    if (gzip) remove_registered(compressed);
-    remove_registered(output->temporary);
+    remove_registered(compressed_slot);
+    remove_registered(output->slot);
+    output->slot = -1;
     if (!failed) return STATUS_OK;
     return error_set(error, STATUS_IO, "%s: cannot write: %s", output->path, strerror(failed));
 }
 
 void output_abandon(struct output *output)
 {
-    if (output->temporary[0]) remove_registered(output->temporary);
+    remove_registered(output->slot);
+    output->slot = -1;
 }

@@ -10,6 +10,7 @@
 struct output {
     char path[4096];      /* what the user asked for */
     char temporary[4160]; /* where CFITSIO writes: path's folder, a hidden unique name, never ending in .gz */
+    int slot;             /* of the registry, or -1 */
 };
 
 /* Fails when the folder is missing or not writable, or path is a folder: called before long work begins, so

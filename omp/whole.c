@@ -53,7 +53,7 @@ static bool alloc_groups(struct whole *whole, size_t nspec)
 {
     size_t largest = min_size(nspec, CORE + 2 * PADDING), n = largest * whole->nwave;
 
-    whole->ngroup = (nspec + CORE - 1) / CORE;
+    whole->ngroup = whole->ngroup_allocated = (nspec + CORE - 1) / CORE;
     whole->group = memory_zeroed(whole->ngroup, sizeof *whole->group);
     for (size_t g = 0; whole->group && g < whole->ngroup; g++) {
         struct whole_group *group = &whole->group[g];
@@ -111,7 +111,7 @@ enum status whole_alloc(struct whole *whole, const struct linalg *linalg, size_t
 
 void whole_free(struct whole *whole)
 {
-    for (size_t g = 0; whole->group && g < whole->ngroup; g++) {
+    for (size_t g = 0; whole->group && g < whole->ngroup_allocated; g++) {
         free(whole->group[g].l);
         free(whole->group[g].x);
     }

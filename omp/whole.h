@@ -26,6 +26,7 @@ struct whole {
     const struct linalg *linalg;
     size_t nspec, nwave, band, half;
     size_t ngroup, nthread;
+    size_t ngroup_allocated;   /* for the largest bundle; ngroup is of the current one */
     struct whole_group *group; /* [ngroup] */
     double *prior;             /* [spec][wave] added to M's diagonal */
     double *x;                 /* [spec][wave] deconvolved flux, photons per bin */

@@ -11,6 +11,8 @@ struct command {
 };
 
 enum status extract_command(int argc, const char **argv, struct error *error);
+enum status tasks_command(int argc, const char **argv, struct error *error);
+enum status batch_command(int argc, const char **argv, struct error *error);
 enum status make_psf_command(int argc, const char **argv, struct error *error);
 enum status simulate_command(int argc, const char **argv, struct error *error);
 enum status compare_command(int argc, const char **argv, struct error *error);

@@ -9,13 +9,13 @@
 #include "io/image_file.h"
 #include "io/psf_file.h"
 #include "options.h"
+#include "share.h"
 #include "version.h"
 
 static const double default_wave_step = 0.8; /* Angstrom; gpu_specter's */
 enum { default_wave_steps = 50 }; /* a patch on a shorter grid still has so many, as gpu_specter's */
 
-/* Everything that can be said without opening a file. */
-static enum status check_usage(struct session *session, struct error *error)
+enum status session_check(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
     struct plan_options *plan = &session->options.plan;
@@ -43,14 +43,16 @@ static enum status check_usage(struct session *session, struct error *error)
     if (plan->whole_bundles && session->options.solver != SOLVER_BANDED) {
         return error_set(error, STATUS_USAGE, "--patch bundle: needs --solver banded");
     }
-    if (strcmp(arguments->backend, "lapack") != 0 && strcmp(arguments->backend, "ref") != 0) {
+    session->options.linalg = linalg_find(arguments->backend);
+    if (!session->options.linalg || linalg_is_on_device(session->options.linalg)) {
         return error_set(error, STATUS_USAGE, "--backend %s: expected lapack or ref", arguments->backend);
     }
     return STATUS_OK;
 }
 
-static enum status check_outputs(const struct arguments *arguments, struct error *error)
+enum status session_check_outputs(const struct session *session, struct error *error)
 {
+    const struct arguments *arguments = session->arguments;
     const struct named_file files[] = {{"--input", arguments->input, false},
                                        {"--psf", arguments->psf, false},
                                        {"--output", arguments->output, true},
@@ -61,67 +63,75 @@ static enum status check_outputs(const struct arguments *arguments, struct error
 }
 
 /* cuSOLVER and cuBLAS where they are, else dense systems go to the host and back. */
-static const struct linalg *find_device_linalg(const struct session *session)
+static const struct linalg *find_device_linalg(const struct device *device, const struct log *log)
 {
     const struct linalg *linalg = NULL;
 
-    if (session->options.device.kind == DEVICE_GPU) {
+    if (device->kind == DEVICE_GPU) {
         linalg = linalg_find("cuda");
         if (!linalg) {
-            log_warning(&session->log, "cuSOLVER and cuBLAS cannot be used: dense systems are solved on the "
-                                       "CPU, which makes --solver dense slow");
+            log_warning(log, "cuSOLVER and cuBLAS cannot be used: dense systems are solved on the "
+                             "CPU, which makes --solver dense slow");
         }
     }
     return linalg ? linalg : linalg_find("offload");
 }
 
 /* What works where; falling back from a GPU that is there is worth a warning. */
-static void announce(const struct session *session, const struct linalg *linalg)
+static void announce(const struct session *session, int nranks)
 {
-    const struct device *device = &session->options.device;
-    char reason[sizeof device->reason + 4] = "";
+    const struct extract_options *options = &session->options;
+    const struct linalg *linalg = options->device_linalg ? options->device_linalg : options->linalg;
+    const struct device *device = &options->device;
+    char reason[sizeof device->reason + 4] = "", ranks[32] = "";
 
     if (device->gpu_unused)
         log_warning(&session->log, "no GPU is used: %s", device->reason);
     else if (device->reason[0])
         snprintf(reason, sizeof reason, " (%s)", device->reason);
-    log_info(&session->log, "unspot %s (%s), device %s%s: %d threads, solver %s, linear algebra %s",
-             UNSPOT_VERSION, UNSPOT_GIT_HASH, device->name, reason, omp_get_max_threads(),
+    if (nranks > 1) snprintf(ranks, sizeof ranks, "%d ranks, ", nranks);
+    log_info(&session->log, "unspot %s (%s), device %s%s: %s%d threads, solver %s, linear algebra %s",
+             UNSPOT_VERSION, UNSPOT_GIT_HASH, device->name, reason, ranks, omp_get_max_threads(),
              session->arguments->solver, linalg_description(linalg));
 }
 
-/* The device and its linear algebra, before any file is read. */
-static enum status choose_device(struct session *session, struct error *error)
+enum status session_choose_device(struct session *session, int local_rank, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
-    struct extract_options *options = &session->options;
-    struct device *device = &options->device;
-    const bool host_only = options->plan.whole_bundles && strcmp(arguments->device, "auto") == 0;
-    enum status status = device_choose(host_only ? "host" : arguments->device, 0, device, error);
-    const struct linalg *linalg;
+    const bool host_only = session->options.plan.whole_bundles && strcmp(arguments->device, "auto") == 0;
+    const struct linalg *linalg = NULL;
+    struct device device;
+    enum status status = device_choose(host_only ? "host" : arguments->device, local_rank, &device, error);
 
     if (status != STATUS_OK) return status;
-    if (host_only) snprintf(device->reason, sizeof device->reason, "--patch bundle is done on the CPU");
-    if (options->plan.whole_bundles && device->kind != DEVICE_HOST) {
+    if (host_only) snprintf(device.reason, sizeof device.reason, "--patch bundle is done on the CPU");
+    if (session->options.plan.whole_bundles && device.kind != DEVICE_HOST) {
         return error_set(
             error, STATUS_USAGE,
             "--device %s: --patch bundle is done on the CPU only: use --patch step or --device host",
             arguments->device);
     }
-    options->linalg = linalg = linalg_find(arguments->backend);
-    if (linalg && device->kind != DEVICE_HOST) {
-        options->device_linalg = linalg = find_device_linalg(session);
+    if (device.kind != DEVICE_HOST) {
+        linalg = find_device_linalg(&device, &session->log);
+        if (!linalg)
+            return error_set(error, STATUS_DEVICE, "%s: no backend of linear algebra works there",
+                             device.name);
     }
-    if (!linalg) {
-        return error_set(error, STATUS_DEVICE, "%s: no backend of linear algebra works there", device->name);
-    }
-    session->timing.device = device->name;
-    session->timing.backend = linalg_name(linalg);
-    announce(session, linalg);
+    session_use_device(session, &device, linalg);
     return STATUS_OK;
 }
 
-static enum status read_inputs(struct session *session, struct error *error)
+void session_use_device(struct session *session, const struct device *device, const struct linalg *linalg)
+{
+    struct extract_options *options = &session->options;
+
+    options->device = *device;
+    options->device_linalg = linalg;
+    session->timing.device = options->device.name;
+    session->timing.backend = linalg_name(linalg ? linalg : options->linalg);
+}
+
+enum status session_read_psf(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
     double now = timing_start(STAGE_READ_PSF);
@@ -132,8 +142,16 @@ static enum status read_inputs(struct session *session, struct error *error)
     if (status != STATUS_OK) return status;
     session->timing.stage[STAGE_READ_PSF].bytes = file_bytes(arguments->psf);
     timing_add(&session->timing, STAGE_READ_PSF, now, 1);
+    return STATUS_OK;
+}
 
-    now = timing_start(STAGE_READ_IMAGE);
+enum status session_read_image(struct session *session, struct error *error)
+{
+    const struct arguments *arguments = session->arguments;
+    const struct psf *psf = &session->psf;
+    double now = timing_start(STAGE_READ_IMAGE);
+    enum status status;
+
     log_info(&session->log, "reading the image %s", arguments->input);
     status = preproc_read(arguments->input, (uint32_t)arguments->maskbits, &session->preproc, error);
     if (status != STATUS_OK) return status;
@@ -146,10 +164,13 @@ static enum status read_inputs(struct session *session, struct error *error)
         log_warning(&session->log, "%s: %zu pixels are NaN or infinite or have a negative ivar: masked",
                     arguments->input, session->preproc.nbroken);
     }
-    return STATUS_OK;
+    if (psf->nx == session->preproc.nx && psf->ny == session->preproc.ny) return STATUS_OK;
+    return error_set(error, STATUS_MISMATCH,
+                     "%s: the PSF is for a CCD of %zu x %zu pixels, but the image %s has %zu x %zu",
+                     arguments->psf, psf->nx, psf->ny, arguments->input, session->preproc.nx,
+                     session->preproc.ny);
 }
 
-/* What only the files can tell: sizes, spectra, wavelengths. */
 static enum status fit_together(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
@@ -157,12 +178,6 @@ static enum status fit_together(struct session *session, struct error *error)
     struct plan_options *plan = &session->options.plan;
     size_t left = psf->nspec > (size_t)arguments->specmin ? psf->nspec - (size_t)arguments->specmin : 0;
 
-    if (psf->nx != session->preproc.nx || psf->ny != session->preproc.ny) {
-        return error_set(error, STATUS_MISMATCH,
-                         "%s: the PSF is for a CCD of %zu x %zu pixels, but the image %s has %zu x %zu",
-                         arguments->psf, psf->nx, psf->ny, arguments->input, session->preproc.nx,
-                         session->preproc.ny);
-    }
     if (left == 0) {
         return error_set(error, STATUS_USAGE, "--specmin %d: the PSF %s has spectra 0 to %zu only",
                          arguments->specmin, arguments->psf, psf->nspec - 1);
@@ -219,6 +234,10 @@ static void summarise(const struct session *session)
         log_info(&session->log, "%zu of %zu patches were left to the dense solver, as ill-conditioned",
                  timing->ndense, timing->npatch);
     }
+    if (timing->nrepeated > 0) {
+        log_info(&session->log, "%zu of %zu patches were repeated on the host", timing->nrepeated,
+                 timing->npatch);
+    }
     if (timing->nregularised + timing->nunsolved > 0) {
         log_warning(&session->log, "%zu of %zu patches were regularised, %zu have no solution",
                     timing->nregularised, timing->npatch, timing->nunsolved);
@@ -233,33 +252,64 @@ static void summarise(const struct session *session)
     }
 }
 
-static enum status run(struct session *session, struct error *error)
+enum status session_fit(struct session *session, struct error *error)
 {
-    const struct arguments *arguments = session->arguments;
-    double start = timing_now();
-    enum status status = check_usage(session, error);
+    enum status status = fit_together(session, error);
 
-    if (status == STATUS_OK) status = check_outputs(arguments, error);
+    if (status == STATUS_OK) set_options(session);
+    return status;
+}
+
+/* All that is done before the ranks begin to work together; on rank 0 only. */
+static enum status prepare(struct session *session, int nranks, struct error *error)
+{
+    enum status status = session_check_outputs(session, error);
+
     if (status != STATUS_OK) return status;
-    if (arguments->threads > 0) omp_set_num_threads(arguments->threads);
-    status = choose_device(session, error);
-    if (status == STATUS_OK) status = read_inputs(session, error);
-    if (status == STATUS_OK) status = fit_together(session, error);
-    if (status != STATUS_OK) return status;
-    set_options(session);
-    status = extract_select_fibers(session, error);
+    announce(session, nranks);
+    status = session_read_psf(session, error);
+    if (status == STATUS_OK) status = session_read_image(session, error);
+    if (status == STATUS_OK) status = session_fit(session, error);
+    if (status == STATUS_OK) status = extract_select_fibers(session, error);
     if (status != STATUS_OK) return status;
     log_info(&session->log, "extracting spectra %zu to %zu, %g to %g Angstrom in steps of %g",
              session->options.plan.specmin, session->options.plan.specmin + session->options.plan.nspec - 1,
              session->options.plan.wave_min, session->options.plan.wave_max, session->options.plan.wave_step);
-    status = extract_frame(&session->preproc, &session->psf, &session->options, &session->log,
-                           &session->progress, &session->frame, &session->timing, error);
+    return STATUS_OK;
+}
+
+enum status session_extract(struct session *session, struct share *share, struct events *events, int task,
+                            struct error *error)
+{
+    enum status status = share_extract(share, session, events, task, error);
+
     session->timing.nwave = session->frame.nwave;
     if (status == STATUS_FORMAT) { /* only the PSF can be meant */
         struct error cause = *error;
 
-        error_set(error, status, "%s: %s", arguments->psf, cause.text);
+        error_set(error, status, "%s: %s", session->arguments->psf, cause.text);
     }
+    return status;
+}
+
+static enum status run(struct session *session, struct share *share, struct error *error)
+{
+    const struct arguments *arguments = session->arguments;
+    bool is_root = ranks_rank(share->ranks) == 0;
+    struct events events = {0};
+    double start = timing_now();
+    enum status status = session_check(session, error);
+
+    if (status != STATUS_OK) return status;
+    if (arguments->threads > 0) omp_set_num_threads(arguments->threads);
+    status = session_choose_device(session, ranks_local(share->ranks), error);
+    status = share_agree(share->ranks, status, &session->log, error);
+    if (status != STATUS_OK) return status;
+    if (is_root) status = prepare(session, ranks_size(share->ranks), error);
+    if (share_announce(share, status) != STATUS_OK) return status;
+    status = session_extract(session, share, &events, 0, error);
+    events_free(&events);
+    if (!is_root) return status;
     if (status == STATUS_OK) status = extract_write(session, error);
     session->timing.total_seconds = timing_now() - start;
     if (status == STATUS_OK && arguments->timing) {
@@ -269,17 +319,32 @@ static enum status run(struct session *session, struct error *error)
     return status;
 }
 
+void session_free(struct session *session)
+{
+    psf_free(&session->psf);
+    preproc_free(&session->preproc);
+    table_free(&session->fibermap);
+    frame_free(&session->frame);
+}
+
 enum status extract_command(int argc, const char **argv, struct error *error)
 {
     struct arguments arguments;
-    struct session session = {.arguments = &arguments, .log = {LOG_INFO}};
-    enum status status = arguments_parse(argc, argv, &arguments, error);
+    struct session session = {.arguments = &arguments, .log = {.level = LOG_INFO}};
+    struct share share = {0};
+    struct ranks *world = NULL;
+    enum status parsed = arguments_parse(argc, argv, &arguments, error);
+    enum status status = ranks_begin(&world, error);
 
-    if (status == STATUS_OK) status = run(&session, error);
-    psf_free(&session.psf);
-    preproc_free(&session.preproc);
-    table_free(&session.fibermap);
-    frame_free(&session.frame);
+    if (status == STATUS_OK) status = share_begin(&share, world, error);
+    if (status == STATUS_OK) {
+        status = parsed == STATUS_OK ? run(&session, &share, error) : parsed;
+        status = (enum status)share_announce(&share, status);
+        if (ranks_rank(world) > 0) error->text[0] = '\0'; /* rank 0 says it */
+    }
+    session_free(&session);
     arguments_free(&arguments);
+    share_end(&share);
+    ranks_end(world);
     return status;
 }

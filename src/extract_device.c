@@ -57,33 +57,6 @@ static enum step first_step(const struct job *job)
     return job->options->solver == SOLVER_DENSE ? DENSE : BANDED;
 }
 
-/* The columns that the bundle's spots touch, the last one excluded; none when all are off the CCD. */
-static void find_columns(const struct plan *plan, const struct planned_bundle *bundle, int *min, int *max)
-{
-    *min = *max = 0;
-    for (size_t i = bundle->first_patch; i < bundle->first_patch + bundle->npatch; i++) {
-        const struct patch *patch = &plan->patch[i].patch;
-
-        if (patch->column_min >= patch->column_max) continue;
-        *min = *max == 0 ? patch->column_min : min_int(*min, patch->column_min);
-        *max = max_int(*max, patch->column_max);
-    }
-}
-
-static size_t model_bytes(const struct job *job)
-{
-    const struct plan *plan = &job->plan;
-    size_t widest = 0;
-
-    for (size_t i = 0; i < plan->nbundle; i++) {
-        int min, max;
-
-        find_columns(plan, &plan->bundle[i], &min, &max);
-        widest = max_size(widest, (size_t)(max - min));
-    }
-    return offload_model_bytes(plan->bundle_nspec, plan->nwave, widest, job->pixels.ny);
-}
-
 /* Memory for patches: the least that will do, for any patch in any step and for a bundle's model; and what
  * all patches would take at once, beyond which more is of no use. */
 static void size_arena(const struct job *job, struct offload_sizes *sizes)
@@ -100,7 +73,12 @@ static void size_arena(const struct job *job, struct offload_sizes *sizes)
            dense_bytes = offload_patch_bytes(&dense, linalg);
 
     sizes->arena_least = max_size(banded_bytes, dense_bytes);
-    if (job->options->model) sizes->arena_least = max_size(sizes->arena_least, model_bytes(job));
+    if (job->options->model) {
+        size_t model =
+            offload_model_bytes(plan->bundle_nspec, plan->nwave, plan_widest_bundle(plan), job->pixels.ny);
+
+        sizes->arena_least = max_size(sizes->arena_least, model);
+    }
     if (sizes->arena_least == SIZE_MAX) return;
     sizes->arena_most = plan->npatch * (first_step(job) == DENSE ? dense_bytes : banded_bytes);
     sizes->arena_most = max_size(sizes->arena_most, sizes->arena_least);
@@ -301,26 +279,18 @@ static bool add_model(struct batch *batch, size_t b)
     struct job *job = batch->job;
     const struct plan *plan = &job->plan;
     const struct planned_bundle *bundle = &plan->bundle[batch->first_bundle + b];
-    struct frame *frame = job->frame;
-    size_t row = bundle->specmin + bundle->keep_first - job->options->plan.specmin, width;
-    int min, max;
-    double *strip;
-    bool done;
+    const double *flux =
+        job->frame->flux + (bundle->specmin + bundle->keep_first - job->options->plan.specmin) * plan->nwave;
+    size_t min, max;
 
-    find_columns(plan, bundle, &min, &max);
-    if (min >= max) return true;
-    width = (size_t)(max - min);
-    strip = memory_raw(width * job->pixels.ny, sizeof *strip);
-    done = strip &&
-           offload_model(batch->offload, b, bundle->keep_first, bundle->keep_nspec, plan->spot_wave_first,
-                         plan->nwave, frame->flux + row * plan->nwave, frame->wave_step, min, max, strip);
-    for (size_t y = 0; done && y < job->pixels.ny; y++) {
-        double *to = frame->model + y * frame->model_nx + min;
-
-        for (size_t x = 0; x < width; x++) to[x] += strip[y * width + x];
+    plan_columns(plan, batch->first_bundle + b, 1, &min, &max);
+    if (min == max) return true;
+    if (!offload_model(batch->offload, b, bundle->keep_first, bundle->keep_nspec, plan->spot_wave_first,
+                       plan->nwave, flux, job->frame->wave_step, (int)min, (int)max, job->strip)) {
+        return false;
     }
-    free(strip);
-    return done;
+    job_add_strip(job, min, max - min);
+    return true;
 }
 
 static bool add_models(struct batch *batch)

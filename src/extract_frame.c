@@ -5,21 +5,26 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "extract_device.h"
 #include "extract_patch.h"
 #include "finish.h"
 #include "omp/model.h"
+#include "options.h"
 #include "progress.h"
 
-static enum status alloc_frame(struct frame *frame, const struct job *job, struct error *error)
+enum status extract_frame_alloc(struct frame *frame, const struct extract_options *options,
+                                const struct psf *psf, size_t column_min, size_t column_max, size_t ny,
+                                struct error *error)
 {
-    const struct plan_options *plan = &job->options->plan;
-    size_t nwave = job->plan.nwave, nbin = plan->nspec * nwave;
+    const struct plan_options *plan = &options->plan;
+    size_t nwave = wavelength_count(plan->wave_min, plan->wave_max, plan->wave_step);
+    size_t nbin = plan->nspec * nwave;
 
     *frame = (struct frame){.specmin = plan->specmin,
                             .nspec = plan->nspec,
                             .nwave = nwave,
-                            .ndiag = 2 * job->psf->hsizey + 1,
+                            .ndiag = 2 * psf->hsizey + 1,
                             .wave_min = plan->wave_min,
                             .wave_step = plan->wave_step};
     frame->wave = memory_zeroed(nwave, sizeof(double));
@@ -29,17 +34,31 @@ static enum status alloc_frame(struct frame *frame, const struct job *job, struc
     frame->resolution = memory_zeroed(nbin, frame->ndiag * sizeof(float));
     frame->pixmask_fraction = memory_zeroed(nbin, sizeof(double));
     frame->chi2pix = memory_zeroed(nbin, sizeof(double));
-    if (job->options->model) {
-        frame->model_nx = job->preproc->nx;
-        frame->model_ny = job->preproc->ny;
+    if (options->model) {
+        frame->model_column = column_min;
+        frame->model_nx = column_max - column_min;
+        frame->model_ny = ny;
         frame->model = memory_zeroed(frame->model_nx * frame->model_ny, sizeof(double));
     }
     if (!frame->wave || !frame->flux || !frame->ivar || !frame->mask || !frame->resolution ||
-        !frame->pixmask_fraction || !frame->chi2pix || (job->options->model && !frame->model)) {
+        !frame->pixmask_fraction || !frame->chi2pix || (options->model && !frame->model)) {
         return memory_error(error, "frame");
     }
     for (size_t i = 0; i < nwave; i++) frame->wave[i] = plan->wave_min + (double)i * plan->wave_step;
     return STATUS_OK;
+}
+
+static enum status alloc_frame(struct frame *frame, struct job *job, struct error *error)
+{
+    size_t column_min = 0, column_max = job->preproc->nx;
+
+    if (job->options->part) plan_columns(&job->plan, 0, job->plan.nbundle, &column_min, &column_max);
+    if (job->options->model) {
+        job->strip = memory_zeroed(plan_widest_bundle(&job->plan), job->pixels.ny * sizeof(double));
+        if (!job->strip) return memory_error(error, "model image");
+    }
+    return extract_frame_alloc(frame, job->options, job->psf, column_min, column_max, job->preproc->ny,
+                               error);
 }
 
 /* The bundle as one system; false, and a warning, when it must be solved in patches after all. */
@@ -72,12 +91,42 @@ void job_evaluate_bundle(struct job *job, const struct planned_bundle *bundle, s
     timing_add(timing, STAGE_OVERLAPS, now, bundle->nspec * plan->spot_nwave);
 }
 
-static void extract_bundle(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
+void job_add_strip(struct job *job, size_t column, size_t width)
+{
+    struct frame *frame = job->frame;
+
+    for (size_t y = 0; y < job->pixels.ny; y++) {
+        double *to = frame->model + y * frame->model_nx + (column - frame->model_column);
+
+        for (size_t x = 0; x < width; x++) to[x] += job->strip[y * width + x];
+    }
+}
+
+/* Each bundle's light is summed apart, then added to the image: so that the sums are the same when bundles
+ * are extracted apart. */
+static void add_model(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
 {
     const struct plan *plan = &job->plan;
     const struct plan_options *options = &job->options->plan;
+    struct frame *frame = job->frame;
     size_t row = bundle->specmin + bundle->keep_first - options->specmin;
-    double now;
+    size_t min, max, width;
+    double now = timing_start(STAGE_MODEL);
+
+    plan_columns(plan, (size_t)(bundle - plan->bundle), 1, &min, &max);
+    width = max - min;
+    if (width == 0) return;
+    memset(job->strip, 0, width * job->pixels.ny * sizeof(double));
+    model_add(&job->spots, bundle->keep_first, bundle->keep_nspec, plan->spot_wave_first, plan->nwave,
+              frame->flux + row * plan->nwave, plan->nwave, options->wave_step, min, max, job->pixels.ny,
+              job->strip);
+    job_add_strip(job, min, width);
+    timing_add(timing, STAGE_MODEL, now, bundle->keep_nspec * plan->nwave);
+}
+
+static void extract_bundle(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
+{
+    const struct plan *plan = &job->plan;
 
     job_evaluate_bundle(job, bundle, timing);
     job->bundle_is_solved = job->options->plan.whole_bundles && solve_whole(job, bundle, timing);
@@ -86,12 +135,7 @@ static void extract_bundle(struct job *job, const struct planned_bundle *bundle,
         extract_patch(&job->workers[omp_get_thread_num()], job, bundle,
                       &plan->patch[bundle->first_patch + i]);
     }
-    if (!job->options->model) return;
-    now = timing_start(STAGE_MODEL);
-    model_add(&job->spots, bundle->keep_first, bundle->keep_nspec, plan->spot_wave_first, plan->nwave,
-              job->frame->flux + row * plan->nwave, plan->nwave, options->wave_step, job->pixels.nx,
-              job->pixels.ny, job->frame->model);
-    timing_add(timing, STAGE_MODEL, now, bundle->keep_nspec * plan->nwave);
+    if (job->options->model) add_model(job, bundle, timing);
 }
 
 enum status job_alloc_host(struct job *job, struct error *error)
@@ -147,9 +191,11 @@ enum status extract_frame(const struct preproc *preproc, const struct psf *psf,
     }
     progress_end(progress);
     if (status != STATUS_OK) goto done;
-    now = timing_start(STAGE_FINISH);
-    status = finish_frame(frame, error);
-    timing_add(timing, STAGE_FINISH, now, 1);
+    if (!options->part) {
+        now = timing_start(STAGE_FINISH);
+        status = finish_frame(frame, error);
+        timing_add(timing, STAGE_FINISH, now, 1);
+    }
     for (int i = 0; i < job.nworker; i++) timing_merge(timing, &job.workers[i].timing);
     timing->extract_seconds = timing_now() - start;
 done:
@@ -157,6 +203,7 @@ done:
         for (int i = 0; i < job.nworker; i++) worker_free(&job.workers[i]);
     }
     free(job.workers);
+    free(job.strip);
     whole_free(&job.whole);
     overlaps_free(&job.overlaps);
     spots_free(&job.spots);

@@ -25,11 +25,19 @@ struct extract_options {
     double regularize; /* added, squared, to the diagonal of the normal equations */
     double psferr;     /* fractional error of the PSF, in chi2pix only */
     bool model;        /* also make the model image */
+    bool part; /* of a frame that is put together elsewhere: finish_frame() is left to do there, and the
+                  model has only the columns that these spectra's bundles touch */
     enum solver solver;
     const struct linalg *linalg;        /* on the host */
     struct device device;               /* where the patches are solved */
     const struct linalg *device_linalg; /* there; NULL: the device is the host */
 };
+
+/* An empty frame for the spectra and wavelengths of the options, and for a model, where it is asked for, of
+ * these columns and ny rows. The caller releases it with frame_free(), whatever the status. */
+enum status extract_frame_alloc(struct frame *frame, const struct extract_options *options,
+                                const struct psf *psf, size_t column_min, size_t column_max, size_t ny,
+                                struct error *error);
 
 /* Extracts. *frame is filled and released by the caller with frame_free(), whatever the status. *timing gets
  * the stages from plan to finish, and the counts of regularised and unsolved patches. The result is the same,

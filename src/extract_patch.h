@@ -38,6 +38,7 @@ struct job {
     struct worker *workers; /* [nworker] */
     int nworker;
     struct frame *frame;
+    double *strip; /* [row][column of the bundle]: its model */
 };
 
 /* Memory for any patch of the plan; released with worker_free(), whatever the status. */
@@ -53,6 +54,9 @@ enum status job_alloc_host(struct job *job, struct error *error);
 
 /* Spots and overlaps of a bundle, on the host. */
 void job_evaluate_bundle(struct job *job, const struct planned_bundle *bundle, struct timing *timing);
+
+/* Adds the strip, a bundle's model of these columns, to the frame's. */
+void job_add_strip(struct job *job, size_t column, size_t width);
 
 /* What became of a patch. */
 enum outcome { EXTRACTED, REGULARISED, UNSOLVED, EMPTY };

@@ -26,27 +26,33 @@ static void describe_options(const struct session *session, char *text, size_t s
         session->arguments->solver);
 }
 
+void extract_identity(const struct session *session, struct keywords *keywords)
+{
+    char options[512];
+
+    describe_options(session, options, sizeof options);
+    keyword_string(keywords, "SPECTER", "unspot " UNSPOT_VERSION, "Extraction program");
+    keyword_string(keywords, "IN_PSF", session->arguments->psf, "Input spectral PSF");
+    keyword_string(keywords, "IN_IMG", session->arguments->input, "Input image");
+    keyword_string(keywords, "EXTROPTS", options, "");
+}
+
 static void make_keywords(const struct session *session, long fibermin, struct keywords *keywords)
 {
     const struct frame *frame = &session->frame;
     const struct extract_options *used = &session->options;
     const struct linalg *linalg = used->device_linalg ? used->device_linalg : used->linalg;
-    char options[512];
 
-    describe_options(session, options, sizeof options);
     keywords->count = 0;
     keyword_integer(keywords, "NSPEC", (long long)frame->nspec, "Number of spectra");
     keyword_real(keywords, "WAVEMIN", frame->wave[0], "First wavelength [Angstroms]");
     keyword_real(keywords, "WAVEMAX", frame->wave[frame->nwave - 1], "Last wavelength [Angstroms]");
     keyword_real(keywords, "WAVESTEP", frame->wave_step, "Wavelength step size [Angstroms]");
-    keyword_string(keywords, "SPECTER", "unspot " UNSPOT_VERSION, "Extraction program");
-    keyword_string(keywords, "IN_PSF", session->arguments->psf, "Input spectral PSF");
-    keyword_string(keywords, "IN_IMG", session->arguments->input, "Input image");
+    extract_identity(session, keywords);
     if (session->psf.original[0]) {
         keyword_string(keywords, "ORIG_PSF", session->psf.original, "PSF that IN_PSF was made from");
     }
     keyword_integer(keywords, "FIBERMIN", fibermin, "First fiber");
-    keyword_string(keywords, "EXTROPTS", options, "");
     keyword_string(keywords, "DEVICE", session->timing.device, "Device of the extraction");
     keyword_string(keywords, "BACKEND", session->timing.backend, "Linear algebra of the extraction");
     keyword_integer(keywords, "NREGPTCH", (long long)session->timing.nregularised,

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "linalg/linalg.h"
 #include "options.h"
+#include "ranks.h"
 #include "version.h"
 
 static void print_line(const char *name, const char *value)
@@ -60,6 +61,7 @@ static void print_linalg(void)
 enum status info_command(int argc, const char **argv, struct error *error)
 {
     const struct poptOption table[] = {POPT_AUTOHELP POPT_TABLEEND};
+    char mpi[256];
     enum status status = options_parse("info", "", argc, argv, table, 0, 0, NULL, error);
 
     if (status != STATUS_OK) return status;
@@ -72,6 +74,8 @@ enum status info_command(int argc, const char **argv, struct error *error)
     printf("%-12s %s (%ld), %d threads of %d processors\n", "OpenMP", openmp_version(_OPENMP), (long)_OPENMP,
            omp_get_max_threads(), omp_get_num_procs());
     print_linalg();
+    ranks_describe(mpi, sizeof mpi);
+    print_line("MPI", mpi);
     device_describe(print_line);
     return STATUS_OK;
 }

@@ -1,15 +1,15 @@
 /* unspot: dispatches to its subcommands, prints the one line of an error, sets the exit status. */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "command.h"
-#include "io/output.h"
+#include "interrupt.h"
 #include "version.h"
 
 static const struct command commands[] = {
     {"extract", "extract the spectra of a pre-processed CCD image", extract_command},
+    {"tasks", "list the frames of a night, or of an exposure, for unspot batch", tasks_command},
+    {"batch", "extract many frames, on any number of processes", batch_command},
     {"make-psf", "write a synthetic, DESI-like PSF", make_psf_command},
     {"simulate", "make a pre-processed image from a PSF", simulate_command},
     {"compare", "say how two frames, or a frame and the truth, differ", compare_command},
@@ -28,34 +28,12 @@ static void print_help(FILE *stream)
             "\n`unspot COMMAND --help` lists a command's options; `unspot --version` prints the version.\n");
 }
 
-/* An interrupt leaves no partial file: remove what is being written, then die of the signal as usual. */
-static void on_interrupt(int number)
-{
-    output_abandon_all();
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-static void install_interrupt_handlers(void)
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGXCPU};
-
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
-        struct sigaction action = {.sa_handler = on_interrupt};
-        struct sigaction old;
-
-        sigaction(numbers[i], NULL, &old);
-        if (old.sa_handler != SIG_IGN) sigaction(numbers[i], &action, NULL);
-    }
-    signal(SIGXFSZ, SIG_IGN); /* a file size limit becomes a write error with a text */
-}
-
 int main(int argc, char **argv)
 {
     struct error error = {.status = STATUS_OK};
     enum status status = STATUS_USAGE;
 
-    install_interrupt_handlers();
+    interrupt_install();
     if (argc < 2) {
         fprintf(stderr, "unspot: no command given (see unspot --help)\n");
         return status_exit_code(STATUS_USAGE);
@@ -71,7 +49,8 @@ int main(int argc, char **argv)
     for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
             status = commands[i].run(argc - 1, (const char **)argv + 1, &error);
-            if (status != STATUS_OK) fprintf(stderr, "ERROR: %s\n", error.text);
+            /* of several ranks one has the text */
+            if (status != STATUS_OK && error.text[0]) fprintf(stderr, "ERROR: %s\n", error.text);
             return status_exit_code(status);
         }
     }

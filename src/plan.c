@@ -291,3 +291,30 @@ void plan_free(struct plan *plan)
     free(plan->patch);
     memset(plan, 0, sizeof *plan);
 }
+
+void plan_columns(const struct plan *plan, size_t bundle, size_t count, size_t *min, size_t *max)
+{
+    const struct planned_bundle *last = &plan->bundle[bundle + count - 1];
+
+    *min = SIZE_MAX;
+    *max = 0;
+    for (size_t i = plan->bundle[bundle].first_patch; i < last->first_patch + last->npatch; i++) {
+        const struct patch *patch = &plan->patch[i].patch;
+
+        if (patch->column_min >= patch->column_max) continue;
+        *min = min_size(*min, (size_t)patch->column_min);
+        *max = max_size(*max, (size_t)patch->column_max);
+    }
+    if (*min > *max) *min = *max;
+}
+
+size_t plan_widest_bundle(const struct plan *plan)
+{
+    size_t widest = 0, min, max;
+
+    for (size_t i = 0; i < plan->nbundle; i++) {
+        plan_columns(plan, i, 1, &min, &max);
+        widest = max_size(widest, max - min);
+    }
+    return widest;
+}

@@ -60,4 +60,11 @@ enum status plan_make(struct plan *plan, const struct plan_options *options, con
                       struct error *error);
 void plan_free(struct plan *plan);
 
+/* The columns of the CCD that the spots of `count` bundles touch, the last one excluded; none when all are
+ * off the CCD. */
+void plan_columns(const struct plan *plan, size_t bundle, size_t count, size_t *min, size_t *max);
+
+/* The most columns that one bundle has. */
+size_t plan_widest_bundle(const struct plan *plan);
+
 #endif

@@ -44,6 +44,7 @@ void timing_merge(struct timing *total, const struct timing *part)
         total->stage[i].bytes += part->stage[i].bytes;
         total->stage[i].count += part->stage[i].count;
     }
+    total->npatch += part->npatch;
     total->nregularised += part->nregularised;
     total->nunsolved += part->nunsolved;
     total->ndense += part->ndense;

@@ -14,10 +14,18 @@ function(unspot_program_test name file)
         ENVIRONMENT "${test_environment};${unspot_quick}")
 endfunction()
 
+# Makes files fail where the program is run with it preloaded.
+add_library(fault_shim MODULE fault_shim.c)
+target_compile_options(fault_shim PRIVATE -Wall -Wextra -Wno-frame-address)
+target_link_libraries(fault_shim PRIVATE ${CMAKE_DL_LIBS})
+list(APPEND test_environment "UNSPOT_FAULT_SHIM=$<TARGET_FILE:fault_shim>")
+
 unspot_program_test(usage program_usage.sh)
 unspot_program_test(badinput program_badinput.sh)
 unspot_program_test(interrupt program_interrupt.sh)
 unspot_program_test(threads program_threads.sh)
+unspot_program_test(batch program_batch.sh)
+unspot_program_test(ranks program_ranks.sh)
 unspot_program_test(accuracy program_accuracy.sh)
 unspot_program_test(readers readers.py)
 unspot_program_test(mps program_mps.sh)

@@ -20,12 +20,12 @@ help_of()
 }
 
 for option in --help -h help; do
-    for command in extract make-psf simulate compare info; do
+    for command in extract tasks batch make-psf simulate compare info; do
         help_of "unspot $option names $command" "^ +$command " "$UNSPOT" "$option"
     done
 done
 help_of "version" '^unspot [0-9]+\.[0-9]+\.[0-9]+ \([0-9a-f]+\+?\)$' "$UNSPOT" --version
-for command in extract make-psf simulate compare info; do
+for command in extract tasks batch make-psf simulate compare info; do
     help_of "$command --help" "^Usage: unspot $command" "$UNSPOT" $command --help
 done
 help_of "info" '^compiler ' "$UNSPOT" info
@@ -37,7 +37,7 @@ done
 
 # The man page says the same as --help: it names every option of every command.
 manual=$(dirname "$0")/../src/unspot.1
-for command in extract make-psf simulate compare; do
+for command in extract tasks batch make-psf simulate compare; do
     for option in $("$UNSPOT" $command --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+' | grep -vE -- '--(help|usage)$'); do
         check "the man page names $command $option" grep -qF -- "${option//-/\\-}" "$manual"
     done
@@ -53,7 +53,7 @@ wrong() # REGEX COMMAND...
 wrong 'no command'
 wrong 'unknown command "bake"' bake
 wrong 'unknown command' --bake
-for command in extract make-psf simulate compare info; do
+for command in extract tasks batch make-psf simulate compare info; do
     wrong '--nonsense' $command --nonsense
 done
 wrong '"more"' info more

@@ -438,7 +438,7 @@ static void model_is_the_projected_flux_on_any_number_of_threads(void **state)
     for (int i = 0; i < 60; i++) flux[i] = 100 * uniform(&random) - 10;
     for (int run = 0; run < 2; run++) {
         omp_set_num_threads(1 + 2 * run);
-        model_add(&scene->spots, 1, 2, 4, 12, flux, 30, 0.8, NX, NY, model[run]);
+        model_add(&scene->spots, 1, 2, 4, 12, flux, 30, 0.8, 0, NX, NY, model[run]);
     }
     omp_set_num_threads(threads);
     assert_memory_equal(model[0], model[1], sizeof model[0]);

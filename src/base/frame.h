@@ -54,8 +54,8 @@ struct frame {
                                    beyond the grid hold what the padded patch had, and are not used */
     double *pixmask_fraction;   /* [spec][wave] fraction of the spot on unusable pixels */
     double *chi2pix;            /* [spec][wave] mean chi² of the pixels under the spot */
-    size_t model_nx, model_ny;
-    double *model; /* [row][column] electrons, or NULL when not asked for */
+    size_t model_column, model_nx, model_ny; /* first column, 0 but in a part of a frame; size */
+    double *model;                           /* [row][column] electrons, or NULL when not asked for */
 };
 
 /* Spectrum of the PSF in a row of a frame. */

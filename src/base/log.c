@@ -13,7 +13,8 @@ void log_line(const struct log *log, enum log_level level, const char *format, .
     int length;
 
     if (level < log->level) return;
-    length = snprintf(line, sizeof line, "%s: ", level_name[level]);
+    length = snprintf(line, sizeof line, "%s: %.1000s%s", level_name[level], log->about ? log->about : "",
+                      log->about ? ": " : "");
     va_start(arguments, format);
     vsnprintf(line + length, sizeof line - (size_t)length, format, arguments);
     va_end(arguments);

@@ -8,9 +8,11 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 
 struct log {
     enum log_level level; /* lines below this level are not written */
+    const char *about;    /* what all lines are about, or NULL */
 };
 
-/* Writes "LEVEL: text\n" to stderr in a single write, so that lines of several ranks do not mix. */
+/* Writes "LEVEL: text\n", or "LEVEL: about: text\n", to stderr in a single write, so that lines of several
+ * ranks do not mix. */
 void log_line(const struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -15,7 +15,8 @@
     X(DIFFERENT, 1, "two frames differ by more than the tolerance")                                          \
     X(MEMORY, 1, "out of memory")                                                                            \
     X(DEVICE, 1, "a device cannot be used")                                                                  \
-    X(NUMERIC, 1, "a computation failed")
+    X(NUMERIC, 1, "a computation failed")                                                                    \
+    X(INCOMPLETE, 1, "part of the work could not be done")
 
 enum status {
 #define X(name, exit_status, meaning) STATUS_##name,

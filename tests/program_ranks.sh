@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# Several processes by MPI: the same bits whoever does what, --io, groups, nodes, ranks that die.
+# shellcheck source=tests/program_lib.sh disable=SC2317,SC2086 # functions run through `check`; no blanks in $grid
+. "$(dirname "$0")/program_lib.sh"
+need_python fitsio
+if "$UNSPOT" info | grep -q '^MPI  *none'; then skip_all 'this build has no MPI'; fi
+command -v mpiexec >/dev/null || skip_all 'no mpiexec (Debian: mpich)'
+export OMP_NUM_THREADS=1
+mkdir out
+small_image 60 $grid # three bundles, the last one of ten fibers
+
+same() # A B
+{
+    $python "$tests/same_data.py" "$@"
+}
+
+# --- one frame: as many ranks as bundles and fewer, and more, so that subbundles are divided
+extract() # RANKS FRAME [OPTION...]
+{
+    mpiexec -n "$1" "$UNSPOT" extract -i im.fits -p psf.fits -o "$2" -w $grid -n 60 "${@:3}"
+}
+options=('' '-s 20' '--patch bundle' '--solver dense' '--bundlesize 7 --nsubbundles 3')
+for i in "${!options[@]}"; do
+    check "no mpiexec ${options[i]}" "$UNSPOT" extract -i im.fits -p psf.fits -o whole.$i -w $grid -n 60 -m model.$i ${options[i]}
+    counts='1 2 3 5 8'
+    if [ "$i" -gt 0 ] || [ -n "${UNSPOT_QUICK:-}" ]; then counts='2 8'; fi
+    for ranks in $counts; do
+        check "$ranks ranks ${options[i]}" extract $ranks f.fits ${options[i]}
+        check "$ranks ranks ${options[i]}: the same frame" same f.fits whole.$i
+    done
+    check "3 ranks with a model ${options[i]}" extract 3 f.fits -m m.fits ${options[i]}
+    check "3 ranks with a model ${options[i]}: the same frame" same f.fits whole.$i
+    check "3 ranks with a model ${options[i]}: the same model" same m.fits model.$i
+done
+check 'ranks of 3 threads' env OMP_NUM_THREADS=3 mpiexec -n 2 "$UNSPOT" extract -i im.fits -p psf.fits -o f.fits -w $grid -n 60 --timing t.json
+check 'ranks of 3 threads: the same frame' same f.fits whole.0
+check 'timing counts the patches of all ranks' grep -q '"patches": 45,' t.json
+expect_fail 'an option is wrong: one rank says so' 2 '--solver best' extract 3 out/f.fits --solver best
+expect_fail 'no image: one rank says so' 1 'absent.fits: no such file' mpiexec -n 3 "$UNSPOT" extract -i absent.fits \
+    -p psf.fits -o out/f.fits --loglevel error
+
+# --- many frames
+for i in 1 2 3 4 5; do
+    echo "im.fits psf.fits out/f$i.fits$([ $i = 2 ] && echo .gz) $grid $([ $i = 3 ] && echo out/m3.fits || echo -) --regularize 0.00$i"
+done >tasks.txt
+check 'no mpiexec' "$UNSPOT" batch tasks.txt -- -n 60
+mv out whole.d && mkdir out
+all_same() # what is in out/ is what is in whole.d/, and nothing else is there
+{
+    $python "$tests/same_folder.py" out whole.d
+}
+batch() # RANKS [OPTION...]: afresh
+{
+    rm -rf out && mkdir out
+    mpiexec -n "$1" "$UNSPOT" batch "${@:2}" tasks.txt -- -n 60
+}
+many() # GROUPS RANKS [OPTION...]
+{
+    batch "${@:2}" 2>log.batch
+    check "batch, ${*:2}" test $? = 0
+    check "batch, ${*:2}: $1 groups" grep -q "ranks: $2, groups: $1," log.batch
+    check "batch, ${*:2}: the frames" all_same
+}
+many 1 2 --io off
+many 1 3 --io threads --timing t.json
+check 'timing is JSON' $python -m json.tool t.json
+many 1 3 --io ranks --timing t.json
+check 'timing is JSON' $python -m json.tool t.json
+many 1 5 --io ranks
+many 2 2 --group-size 1
+many 2 6 --group-size 3 --io ranks
+many 4 8 --group-size 2
+expect_fail 'group size' 2 '--group-size 2: does not divide the 3 ranks' mpiexec -n 3 "$UNSPOT" batch --group-size 2 tasks.txt
+expect_fail 'reader, writer, and nobody else' 2 'a group needs 3 ranks' mpiexec -n 2 "$UNSPOT" batch --io ranks tasks.txt
+expect_fail 'no table: one rank says so' 1 'absent.txt: cannot open' mpiexec -n 3 "$UNSPOT" batch absent.txt
+
+# Each rank a node of its own, so that counters are not in shared memory (this variable is MPICH's).
+export MPIR_CVAR_NOLOCAL=1
+if batch 2 --loglevel info 2>&1 | grep -q 'nodes: 2,'; then
+    many 3 3
+    many 1 3 --group-size 3
+    many 2 6 --group-size 3 --io ranks
+    check 'a frame over three nodes' extract 3 f.fits
+    check 'a frame over three nodes: the same' same f.fits whole.0
+else
+    echo 'left out: several nodes, as this MPI cannot pretend'
+fi
+unset MPIR_CVAR_NOLOCAL
+
+# --- bad frames among good ones
+echo "absent.fits psf.fits out/x1.fits $grid" >bad.txt
+cat tasks.txt >>bad.txt
+echo "psf.fits psf.fits out/x2.fits $grid" >>bad.txt
+for io in threads ranks; do
+    rm -rf out && mkdir out
+    mpiexec -n 4 "$UNSPOT" batch --io $io bad.txt -- -n 60 2>log.batch
+    check "bad frames, --io $io: exit status" test $? = 1
+    check "bad frames, --io $io: the others" all_same
+    check "bad frames, --io $io: each is named once" test "$(grep -c '^ERROR: bad.txt:[17]: no out/x[12].fits: ' log.batch)" = 2
+    check "bad frames, --io $io: the summary" grep -q '7 frames: 5 written, 0 complete before, 2 failed' log.batch
+done
+mpiexec -n 3 "$UNSPOT" batch --io ranks --resume tasks.txt -- -n 60 2>log.batch
+check 'resume by ranks' test $? = 0
+check 'resume by ranks: nothing to do' grep -q ' 0 written, 5 complete before' log.batch
+
+# --- ranks that die: the end of all, soon, with a message; then the rest is made. `timeout` is for hangs only.
+sed 's/--regularize/--backend ref --solver dense --regularize/' tasks.txt >slow.txt
+afresh_slow()
+{
+    rm -rf out && mkdir out
+}
+afresh_slow
+check 'slow frames' mpiexec -n 2 "$UNSPOT" batch slow.txt -- -n 10
+rm -rf whole.d && mv out whole.d
+pids() # of the ranks that PID, an mpiexec, has started
+{
+    local pid
+    for pid in $(pgrep -P "$1"); do
+        if [ "$(readlink "/proc/$pid/exe")" = "$UNSPOT" ]; then echo "$pid"; else pids "$pid"; fi
+    done
+}
+die() # RANK SIGNAL OPTION...
+{
+    local name="rank $1 gets $2, ${*:3}" victim starter status
+    afresh_slow
+    mpiexec -n 4 "$UNSPOT" batch "${@:3}" slow.txt -- -n 10 2>log.batch >log.stdout &
+    starter=$!
+    for _ in $(seq 600); do
+        if grep -q 'frame 1 of' log.batch; then break; fi
+        sleep 0.1
+    done
+    victim=$(pids $starter | sort -n | sed -n "$(($1 + 1))p")
+    check "$name: it runs" kill -"$2" "$victim"
+    timeout 60 tail --pid=$starter -f /dev/null
+    check "$name: no hang" test $? = 0
+    kill -9 $starter 2>log.check
+    wait $starter
+    status=$?
+    if [ $status -ne 0 ]; then pass; else fail "$name: exit status 0" log.batch; fi
+    if [ "$2" = KILL ]; then check "$name: the message" grep -qi 'killed' log.batch log.stdout; fi
+    if [ "$2" = TERM ]; then check "$name: the summary" grep -q 'frames are missing, as a signal' log.batch; fi
+    check "$name: resumed" mpiexec -n 2 "$UNSPOT" batch --resume slow.txt -- -n 10
+    check "$name: the frames" all_same
+}
+die 0 KILL --io threads
+die 1 KILL --io threads --group-size 2
+die 2 KILL --io ranks
+die 1 TERM --io threads
+die 3 TERM --io ranks
+
+# mpiexec hands SIGTERM on to all ranks, as Slurm does
+afresh_slow
+ended=$($python "$tests/run_and_signal.py" TERM 'frame 1 of' 0.1 mpiexec -n 2 "$UNSPOT" batch slow.txt -- -n 10)
+check "SIGTERM to all: $ended" test "$ended" != 'exit 0'
+check 'SIGTERM to all: no temporary is left' test -z "$(find out -name '.?*')"
+check 'SIGTERM to all: resumed' mpiexec -n 2 "$UNSPOT" batch --resume slow.txt -- -n 10
+check 'SIGTERM to all: the frames' all_same
+finish
