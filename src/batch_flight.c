@@ -192,16 +192,18 @@ void flight_transfer_inputs(struct transfer *transfer, struct flight *flight)
 void flight_transfer_results(struct transfer *transfer, struct flight *flight)
 {
     struct session *session = &flight->session;
-    const struct linalg *linalg = session->options.linalg;
+    const struct linalg *linalg = session->options.linalg, *device_linalg = session->options.device_linalg;
+    struct device device;
     const char *solver = session->arguments->solver;
 
     transfer_state(transfer, flight);
     if (flight->status != STATUS_OK || flight->is_complete || flight->is_dropped) return;
     transfer_bytes(transfer, &session->options, sizeof session->options);
     transfer_bytes(transfer, &session->timing, sizeof session->timing);
+    device = session->options.device; /* the other rank's: it did the work */
     session->options.linalg = linalg;
+    session_use_device(session, &device, device_linalg);
     session->timing.solver = solver;
-    session->timing.backend = linalg_name(linalg);
     transfer_bytes(transfer, session->psf.original, sizeof session->psf.original);
     transfer_cards(transfer, &session->preproc.header);
     transfer_table(transfer, &session->fibermap);
