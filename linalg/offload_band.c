@@ -3,6 +3,8 @@
 #include <math.h>
 #include <omp.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <strings.h>
 
 #include "base/device.h"
 #include "base/memory.h"
@@ -22,12 +24,22 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 enum { TEAMS_OF_GPU = 1024 };
 
+/* Under OMP_TARGET_OFFLOAD=MANDATORY a region that has no device ends the program. */
+static bool may_run(void)
+{
+    const char *policy = getenv("OMP_TARGET_OFFLOAD");
+
+    return !policy || strcasecmp(policy, "mandatory") != 0 || omp_get_num_devices() > 0;
+}
+
 static void prepare(void)
 {
     const size_t bytes = POLES_TABLES * sizeof(struct poles);
-    struct poles *tables = device_alloc(bytes);
+    struct poles *tables;
     int size = 0;
 
+    if (!may_run()) return;
+    tables = device_alloc(bytes);
 #pragma omp target map(from : size)
     {
         struct member member = team_member();
