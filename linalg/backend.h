@@ -19,8 +19,8 @@ struct linalg {
     const char *name;
     bool on_device; /* matrices, vectors and workspaces are device memory; info is not */
 
-    /* Makes the backend ready, however often and from however many threads it is called; false when this
-     * machine does not have what it needs. NULL: there is nothing to do. */
+    /* Makes the backend ready, however often and (on the host) from however many threads it is called; false
+     * when this machine does not have what it needs. NULL: there is nothing to do. */
     bool (*open)(void);
 
     const char *(*description)(void); /* after open */

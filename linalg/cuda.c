@@ -50,8 +50,7 @@ static void cholesky(const struct cuda_session *cuda, size_t n, double *a, size_
 
 static void cuda_cholesky(size_t n, double *a, size_t batch, void *work, int *info)
 {
-    cholesky(cuda_session_enter(), n, a, batch, work, info);
-    cuda_session_leave();
+    cholesky(cuda_session(), n, a, batch, work, info);
 }
 
 static size_t solve_layout(struct chunk *chunk, size_t count, void *memory)
@@ -101,7 +100,7 @@ static bool solve_chunk(const struct chunk *chunk, size_t n, size_t nrhs, const 
 static void cuda_cholesky_solve(size_t n, size_t nrhs, const double *l, double *b, size_t batch, void *work,
                                 int *info)
 {
-    struct chunk chunk = {.cuda = cuda_session_enter()};
+    struct chunk chunk = {.cuda = cuda_session()};
     size_t count = chunk_size(batch, solve_doubles(n, nrhs), 0);
 
     solve_layout(&chunk, count, work);
@@ -109,7 +108,6 @@ static void cuda_cholesky_solve(size_t n, size_t nrhs, const double *l, double *
         chunk.count = smaller(count, batch - k);
         report(solve_chunk(&chunk, n, nrhs, l + k * n * n, b + k * n * nrhs), n, &chunk, info + k);
     }
-    cuda_session_leave();
 }
 
 static size_t blocks_layout(struct chunk *chunk, size_t rows, size_t count, void *memory)
@@ -189,11 +187,11 @@ static void inverse_blocks(const struct cuda_session *cuda, size_t n, size_t blo
 static void cuda_inverse_blocks(size_t n, size_t block, size_t nblocks, double *l, double *inverse,
                                 size_t batch, void *work, int *info)
 {
-    inverse_blocks(cuda_session_enter(), n, block, nblocks, l, inverse, batch, work, info);
-    cuda_session_leave();
+    inverse_blocks(cuda_session(), n, block, nblocks, l, inverse, batch, work, info);
 }
 
-/* 4 = 2 2, and 1 / (2 2): each library once, and what OpenMP makes of their results. */
+/* The banded operations; then 4 = 2 2 and 1 / (2 2): each library once, and what OpenMP makes of its results.
+ */
 static bool works(const struct cuda_session *cuda)
 {
     double number = 4;
@@ -201,6 +199,7 @@ static bool works(const struct cuda_session *cuda)
     void *work = a + 16;
     int info[2];
 
+    if (!cuda_succeeded("offload_band_open", !offload_band_open())) return false;
     if (!device_upload(a, &number, sizeof number)) return false;
     cholesky(cuda, 1, a, 1, work, info);
     inverse_blocks(cuda, 1, 1, 1, a, inverse, 1, work, info + 1);

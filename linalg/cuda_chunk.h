@@ -49,9 +49,11 @@ struct chunk {
     double *scratch; /* [count]: inverse triangles or eigenvectors */
 };
 
-/* From the device to the caller; n + 1 where that, or what came before it, failed. */
+/* From the device to the caller; n + 1 where that, or what came before it, failed. Then, too, the workspace
+ * is not left before the device is done with it. */
 static inline void report(bool done, size_t n, const struct chunk *chunk, int *info)
 {
+    if (!done) cuda_finish(chunk->cuda);
     if (!done || !device_download(info, chunk->info, chunk->count * sizeof *info)) {
         mark_failed(n, chunk->count, info);
     }

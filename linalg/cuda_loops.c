@@ -50,14 +50,13 @@ static void clear(int *info, size_t batch)
 void cuda_loop_finite(size_t n, size_t count, const double *x, size_t batch, int *info)
 {
     uint32_t one = (uint32_t)count, total = (uint32_t)(count * batch);
-    int bad = (int)n + 1;
 
     clear(info, batch);
 #pragma omp target teams distribute parallel for is_device_ptr(x, info)
     for (uint32_t i = 0; i < total; i++) {
         if (!isfinite(x[i])) {
 #pragma omp atomic write
-            info[i / one] = +bad; /* +: else gcc 12 takes bad for unused */
+            info[i / one] = (int)n + 1;
         }
     }
 }
@@ -65,7 +64,6 @@ void cuda_loop_finite(size_t n, size_t count, const double *x, size_t batch, int
 void cuda_loop_finite_triangle(size_t n, const double *a, size_t batch, int *info)
 {
     uint32_t order = (uint32_t)n, total = (uint32_t)(n * n * batch);
-    int bad = (int)n + 1;
 
     clear(info, batch);
 #pragma omp target teams distribute parallel for is_device_ptr(a, info)
@@ -74,7 +72,7 @@ void cuda_loop_finite_triangle(size_t n, const double *a, size_t batch, int *inf
 
         if (element % order >= element / order && !isfinite(a[i])) {
 #pragma omp atomic write
-            info[i / (order * order)] = +bad; /* as above */
+            info[i / (order * order)] = (int)n + 1;
         }
     }
 }

@@ -1,7 +1,6 @@
 /* The handles of cuSOLVER and cuBLAS. */
 #include "linalg/cuda_session.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,13 +8,13 @@
 #include "linalg/cuda_loops.h"
 
 /* The state that libraries of their own kind force on us: handles take a second and much memory to make, and
- * belong to one device. */
+ * belong to one device. Like everything on a device, it is the main thread's. */
 static struct {
-    pthread_mutex_t mutex;
-    bool opened, usable;
-    struct cuda_session session;
+    bool opened;
+    struct cuda_session tried[CUDA_VERSIONS]; /* those that failed: CUDA's libraries do not like to leave */
+    const struct cuda_session *session;       /* the one in use, or NULL */
     char description[256], why[1024], trouble[256];
-} state = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+} state;
 
 bool cuda_succeeded(const char *function, int status)
 {
@@ -76,41 +75,32 @@ static bool describe(const struct cuda_session *session)
     return true;
 }
 
-/* What does not work is given up, but not given back: it is a few hundred bytes, and CUDA's libraries have
- * threads of their own. */
 static bool open_version(int version, bool (*works)(const struct cuda_session *session))
 {
+    struct cuda_session *session = &state.tried[version];
     char missing[400] = "";
     size_t used = strlen(state.why);
 
     state.trouble[0] = '\0';
-    state.session = (struct cuda_session){0};
-    if (!cuda_library_open(&state.session.library, version, missing, sizeof missing)) {
+    if (!cuda_library_open(&session->library, version, missing, sizeof missing)) {
         snprintf(state.why + used, sizeof state.why - used, "%s%s", used ? "; " : "", missing);
         return false;
     }
-    if (find_device(&state.session) && make_handles(&state.session) && describe(&state.session) &&
-        works(&state.session)) {
+    if (find_device(session) && make_handles(session) && describe(session) && works(session)) {
+        state.session = session;
         return true;
     }
     snprintf(state.why + used, sizeof state.why - used, "%sCUDA %s: %s", used ? "; " : "",
              cuda_versions[version], state.trouble[0] ? state.trouble : "its results are wrong");
-    device_free(state.session.scratch);
+    device_free(session->scratch);
     return false;
 }
 
 bool cuda_session_open(bool (*works)(const struct cuda_session *session))
 {
-    bool usable;
-
-    pthread_mutex_lock(&state.mutex);
-    for (int k = 0; !state.opened && !state.usable && k < CUDA_VERSIONS; k++) {
-        state.usable = open_version(k, works);
-    }
+    for (int k = 0; !state.opened && !state.session && k < CUDA_VERSIONS; k++) open_version(k, works);
     state.opened = true;
-    usable = state.usable;
-    pthread_mutex_unlock(&state.mutex);
-    return usable;
+    return state.session != NULL;
 }
 
 const char *cuda_session_description(void)
@@ -128,14 +118,7 @@ const char *cuda_session_trouble(void)
     return state.trouble[0] ? state.trouble : NULL;
 }
 
-const struct cuda_session *cuda_session_enter(void)
+const struct cuda_session *cuda_session(void)
 {
-    pthread_mutex_lock(&state.mutex);
-    cuda_call(&state.session, cudaSetDevice, state.session.device); /* the calling thread's, for CUDA */
-    return &state.session;
-}
-
-void cuda_session_leave(void)
-{
-    pthread_mutex_unlock(&state.mutex);
+    return state.session;
 }

@@ -1,5 +1,4 @@
-/* cuSOLVER and cuBLAS of this process: opened once, on the device that is OpenMP's default at that time, and
- * used by one thread at a time. */
+/* cuSOLVER and cuBLAS of this process: opened once, on the device that is OpenMP's default at that time. */
 #ifndef UNSPOT_LINALG_CUDA_SESSION_H
 #define UNSPOT_LINALG_CUDA_SESSION_H
 
@@ -24,9 +23,8 @@ const char *cuda_session_description(void);
 const char *cuda_session_why_not(void);
 const char *cuda_session_trouble(void);
 
-/* Between these two the calling thread has the session for itself. */
-const struct cuda_session *cuda_session_enter(void);
-void cuda_session_leave(void);
+/* The session that has been opened. */
+const struct cuda_session *cuda_session(void);
 
 /* Whether `function` returned 0; the first that did not is what cuda_session_trouble() tells. */
 bool cuda_succeeded(const char *function, int status);

@@ -66,11 +66,10 @@ static size_t lay_out(struct eigen *eigen, size_t n, size_t count, void *memory)
 size_t cuda_inverse_sqrt_bytes(size_t n, size_t batch)
 {
     size_t count = chunk_size(batch, n * n, n * n), bytes = SIZE_MAX;
-    const struct cuda_session *cuda = cuda_session_enter();
+    const struct cuda_session *cuda = cuda_session();
     struct eigen eigen;
 
     if (ask_most(cuda, n, batch, count, &eigen.has)) bytes = lay_out(&eigen, n, count, NULL);
-    cuda_session_leave();
     return bytes;
 }
 
@@ -126,7 +125,7 @@ static bool sqrt_chunk(struct eigen *eigen, size_t n, double *a)
 
 void cuda_inverse_sqrt(size_t n, double *a, size_t batch, void *work, int *info)
 {
-    struct eigen eigen = {.chunk = {.cuda = cuda_session_enter()}};
+    struct eigen eigen = {.chunk = {.cuda = cuda_session()}};
     size_t count = chunk_size(batch, n * n, n * n);
     bool known = ask_most(eigen.chunk.cuda, n, batch, count, &eigen.has);
 
@@ -137,5 +136,4 @@ void cuda_inverse_sqrt(size_t n, double *a, size_t batch, void *work, int *info)
         report(known && sqrt_chunk(&eigen, n, a + k * n * n), n, &eigen.chunk, info + k);
     }
     free(eigen.host_work);
-    cuda_session_leave();
 }

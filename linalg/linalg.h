@@ -21,10 +21,11 @@
  * loop.
  *
  * On a device every array of doubles and the workspace are device memory; info, and struct linalg_root
- * itself, are the host's. Choose the device (device_choose) before the backend is first found: it keeps to
- * that one. Calls take turns; they return when the device is done. Where a call of a library, a copy or a
- * host allocation fails, info is n + 1 (band_root: 3) for each system it was about: such a system may well be
- * soluble. It is the caller who repeats systems that failed on the host, from data of its own. */
+ * itself, are the host's. All calls come from the main thread, outside of parallel regions, and return when
+ * the device is done. Choose the device (device_choose) before `cuda` is first found: it keeps to that one.
+ * Where a call of a library, a copy or a host allocation fails, info is n + 1 for each system it was about,
+ * which may well be soluble: it is the caller who repeats failed systems on the host, from data of its own.
+ */
 #ifndef UNSPOT_LINALG_H
 #define UNSPOT_LINALG_H
 

@@ -1,8 +1,6 @@
 /* Device memory without a linear algebra of its own: dense systems are copied to the host, computed there by
  * the backend `lapack`, and copied back. Unlike lapack's callers, this one's has no threads to spare on it:
  * so the systems are shared out here. */
-#include <stdio.h>
-
 #include "linalg/backend.h"
 #include "linalg/copies.h"
 #include "linalg/offload_band.h"
@@ -12,6 +10,11 @@ enum { CHUNK_BYTES = 256 << 20 }; /* of matrices on the host at a time */
 static bool offload_open(void)
 {
     return linalg_lapack.open() && offload_band_open();
+}
+
+static const char *offload_why_not(void)
+{
+    return "there is no device where OMP_TARGET_OFFLOAD asks for one, or no memory on it";
 }
 
 static const char *offload_description(void)
@@ -165,6 +168,7 @@ const struct linalg linalg_offload = {
     .on_device = true,
     .open = offload_open,
     .description = offload_description,
+    .why_not = offload_why_not,
     .cholesky = offload_cholesky,
     .cholesky_solve = offload_cholesky_solve,
     .inverse_blocks = offload_inverse_blocks,

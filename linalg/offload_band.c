@@ -22,14 +22,18 @@ static struct {
 } device;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+#ifdef UNSPOT_TEST_TEAMS
+enum { TEAMS_OF_GPU = 1 }; /* a CPU has threads for one */
+#else
 enum { TEAMS_OF_GPU = 1024 };
+#endif
 
-/* Under OMP_TARGET_OFFLOAD=MANDATORY a region that has no device ends the program. */
-static bool may_run(void)
+/* Where the host may not stand in for a device, a region without one ends the program. */
+static bool may_start_regions(void)
 {
     const char *policy = getenv("OMP_TARGET_OFFLOAD");
 
-    return !policy || strcasecmp(policy, "mandatory") != 0 || omp_get_num_devices() > 0;
+    return omp_get_num_devices() > 0 || !policy || strcasecmp(policy, "mandatory") != 0;
 }
 
 static void prepare(void)
@@ -38,7 +42,7 @@ static void prepare(void)
     struct poles *tables;
     int size = 0;
 
-    if (!may_run()) return;
+    if (!may_start_regions()) return;
     tables = device_alloc(bytes);
 #pragma omp target map(from : size)
     {
@@ -143,27 +147,27 @@ size_t offload_band_root_bytes(const struct linalg_root *root, size_t batch)
 }
 
 /* The systems of one team, from `first` on: all its members pass through the same waits, so the pole count is
- * the largest of its systems', and where the batch ends some do the last one once more, with the same result.
- */
+ * the largest of its systems', and where the batch ends some do the last one once more, for nothing. */
 TEAM_BODY void take_roots(struct member member, const struct linalg_root *root, size_t first, size_t batch,
                           const struct poles *tables, char *work, size_t bytes, int *info)
 {
     const struct member lane = {member.index % LANES, member.count < LANES ? 1 : LANES};
     const size_t nsystem = (size_t)(member.count / lane.count), own = (size_t)(member.index / lane.count);
-    const size_t system = first + own < batch ? first + own : batch - 1;
+    const bool stores = first + own < batch;
+    const size_t system = stores ? first + own : batch - 1;
     const struct root_arrays arrays = root_place(root, work + own * bytes);
-    const double smallest = root_complete(lane, root, system, &arrays, info + system);
-    const struct poles *poles;
+    const double smallest = root_complete(lane, root, system, &arrays, stores);
     size_t count = 0;
+    int failed;
 
-    for (size_t k = 0; k < nsystem; k++) {
-        size_t other = first + k < batch ? first + k : batch - 1;
+    for (size_t k = 0; k < nsystem && first + k < batch; k++) {
+        const struct poles *poles = poles_for(tables, root->spread[first + k]);
 
-        poles = poles_for(tables, root->spread[other]);
         if (poles && poles->count > count) count = poles->count;
     }
-    poles = poles_for(tables, root->spread[system]);
-    root_take(lane, root, system, &arrays, smallest, poles, count, info + system);
+    failed = root_take(lane, root, system, &arrays, stores, smallest, poles_for(tables, root->spread[system]),
+                       count);
+    if (lane.index == 0 && stores) info[system] = failed;
     team_sync(member);
 }
 

@@ -36,6 +36,7 @@ struct root_arrays {
     lanes *inverse; /* [max(n, band)]: 1/D */
     lanes *x;       /* [nvec][max(n, band)]: solutions */
     lanes *window;  /* [ROOT_RING][band + 1] */
+    int *info;      /* as in linalg.h; any member may set it */
 };
 
 /* Members of a team for one system; more of a team's threads have other systems. */
@@ -129,10 +130,16 @@ TEAM_BODY void complete_rows(int width, size_t band, size_t d, size_t i, const s
     lanes_copy(width, arrays->s + d * stride + i, sum);
 }
 
-/* S's diagonals 0 ... band from C's; *info = 1 when C is not positive definite. Outside 0 ... n - 1 C must be
+/* Any member may find it. */
+TEAM_BODY void root_set_info(const struct root_arrays *arrays, int value)
+{
+#pragma omp atomic write
+    *arrays->info = value;
+}
+
+/* S's diagonals 0 ... band from C's; info 1 when C is not positive definite. Outside 0 ... n - 1 C must be
  * the identity, and v infinite before column 0. */
-TEAM_BODY void complete_band(struct member lane, size_t n, size_t band, const struct root_arrays *arrays,
-                             int *info)
+TEAM_BODY void complete_band(struct member lane, size_t n, size_t band, const struct root_arrays *arrays)
 {
     const int width = root_width(lane);
     const size_t step = LANES, first = (size_t)lane.index;
@@ -142,7 +149,7 @@ TEAM_BODY void complete_band(struct member lane, size_t n, size_t band, const st
     for (team_share(lane, j, n)) {
         double v = arrays->v[j];
 
-        if (!(v > 0) || !isfinite(v)) *info = 1;
+        if (!(v > 0) || !isfinite(v)) root_set_info(arrays, 1);
         arrays->v[j] = 1 / v;
     }
     team_sync(lane);
@@ -158,6 +165,7 @@ TEAM_BODY void root_load(struct member lane, const struct linalg_root *root, siz
 {
     size_t n = root->n, stride = arrays->stride, rows = root->band + 1;
     const double *c = root->inverse + system * rows * n, *vector = root->vector + system * root->nvec * n;
+    double *v = arrays->v - ROOT_PAD, *g = arrays->g - ROOT_PAD, *product = arrays->product - ROOT_PAD;
 
     for (size_t d = 0; d < rows; d++) {
         double *to = arrays->c + d * stride - ROOT_PAD;
@@ -170,10 +178,10 @@ TEAM_BODY void root_load(struct member lane, const struct linalg_root *root, siz
         }
     }
     for (team_share(lane, i, ROOT_PAD)) { /* what is read beside the matrix counts nothing, whatever it was */
-        arrays->v[i - ROOT_PAD] = 0;
-        for (size_t d = 0; d < rows; d++) arrays->g[d * stride + i - ROOT_PAD] = 0;
+        v[i] = 0;
+        for (size_t d = 0; d < rows; d++) g[d * stride + i] = 0;
     }
-    for (team_share(lane, i, (root->nvec + root->half + 1) * stride)) arrays->product[i - ROOT_PAD] = 0;
+    for (team_share(lane, i, (root->nvec + root->half + 1) * stride)) product[i] = 0;
     for (size_t r = 0; r < root->nvec; r++) {
         for (team_share(lane, i, n)) arrays->vector[r * stride + i] = vector[r * n + i];
     }
@@ -202,9 +210,10 @@ TEAM_BODY double largest_row_sum(struct member lane, size_t n, size_t band, size
     return own;
 }
 
-/* First step: S, its spread and edge. Returns a lower bound of S's eigenvalues; *info as in linalg.h. */
+/* First step: S, its spread and edge, which are stored unless another team does. Returns a lower bound of S's
+ * eigenvalues. */
 TEAM_BODY double root_complete(struct member lane, const struct linalg_root *root, size_t system,
-                               const struct root_arrays *arrays, int *info)
+                               const struct root_arrays *arrays, bool stores)
 {
     /* C's band holds most, not all of its rows: half of the bound that follows from it is safe */
     static const double safety = 0.5;
@@ -212,15 +221,15 @@ TEAM_BODY double root_complete(struct member lane, const struct linalg_root *roo
     const double *s = arrays->s;
     double *edge = root->edge + system * n, smallest, largest;
 
-    if (lane.index == 0) *info = 0;
+    if (lane.index == 0) *arrays->info = 0;
     root_load(lane, root, system, arrays);
-    complete_band(lane, n, band, arrays, info);
+    complete_band(lane, n, band, arrays);
     smallest = safety / largest_row_sum(lane, n, band, stride, arrays->c, arrays->sum);
     largest = largest_row_sum(lane, n, band, stride, s, arrays->sum + LANES);
-    for (team_share(lane, i, n)) {
+    for (team_share(lane, i, stores ? n : 0)) {
         edge[i] = i + band < n ? fabs(s[band * stride + i]) / sqrt(s[i] * s[i + band]) : 0;
     }
-    if (lane.index == 0) root->spread[system] = largest / smallest;
+    if (lane.index == 0 && stores) root->spread[system] = largest / smallest;
     team_sync(lane);
     return smallest;
 }
@@ -372,9 +381,9 @@ TEAM_BODY void add_poles(struct member lane, const struct linalg_root *root, con
     }
 }
 
-/* Copies a system's results out; *info = 2 when one is not finite. */
+/* Copies a system's results out; info 2 when one is not finite. */
 TEAM_BODY void root_store(struct member lane, const struct linalg_root *root, size_t system,
-                          const struct root_arrays *arrays, int *info)
+                          const struct root_arrays *arrays)
 {
     const size_t n = root->n;
     double *product = root->product + system * root->nvec * n,
@@ -383,26 +392,27 @@ TEAM_BODY void root_store(struct member lane, const struct linalg_root *root, si
     for (size_t r = 0; r < root->nvec; r++) {
         for (team_share(lane, i, n)) {
             product[r * n + i] = arrays->product[r * arrays->stride + i];
-            if (!isfinite(product[r * n + i])) *info = 2;
+            if (!isfinite(product[r * n + i])) root_set_info(arrays, 2);
         }
     }
     for (size_t d = 0; d <= root->half; d++) {
         for (team_share(lane, j, n)) {
             out[d * n + j] = j + d < n ? arrays->root[d * arrays->stride + j] : 0;
-            if (!isfinite(out[d * n + j])) *info = 2;
+            if (!isfinite(out[d * n + j])) root_set_info(arrays, 2);
         }
     }
 }
 
 /* Second step: Q from S, with `count` poles, a multiple of LANES and no less than those of `poles`, its
- * table; NULL: there is none, and no root. smallest: what the first step returned. */
-TEAM_BODY void root_take(struct member lane, const struct linalg_root *root, size_t system,
-                         const struct root_arrays *arrays, double smallest, const struct poles *poles,
-                         size_t count, int *info)
+ * table; NULL: there is none, and no root. smallest: what the first step returned. Returns info, as in
+ * linalg.h. */
+TEAM_BODY int root_take(struct member lane, const struct linalg_root *root, size_t system,
+                        const struct root_arrays *arrays, bool stores, double smallest,
+                        const struct poles *poles, size_t count)
 {
     const int width = root_width(lane);
+    const bool is_good = *arrays->info == 0 && poles;
 
-    if (!poles && *info == 0) *info = 2;
     for (size_t j = 0; j < count; j += LANES) {
         double shift[LANES], weight[LANES];
 
@@ -415,7 +425,9 @@ TEAM_BODY void root_take(struct member lane, const struct linalg_root *root, siz
         }
         add_poles(lane, root, shift, weight, arrays);
     }
-    if (*info == 0) root_store(lane, root, system, arrays, info);
+    if (is_good && stores) root_store(lane, root, system, arrays);
+    team_sync(lane);
+    return *arrays->info == 0 && !poles ? 2 : *arrays->info;
 }
 
 /* Doubles in a row. */
@@ -444,7 +456,7 @@ TEAM_BODY size_t root_bytes(const struct linalg_root *root)
     const size_t nrow = 3 * rows + 1 + 2 * root->nvec + root->half + 1;
     const size_t nlane = root_rows(root) * (root->band + 2 + root->nvec) + ROOT_RING * rows;
 
-    return (nrow * root_stride(root->n) + root_nsum(root) + nlane * LANES) * sizeof(double);
+    return (nrow * root_stride(root->n) + root_nsum(root) + nlane * LANES + LANES) * sizeof(double);
 }
 
 /* The next `count` doubles. */
@@ -477,6 +489,7 @@ TEAM_BODY struct root_arrays root_place(const struct linalg_root *root, void *me
     arrays.inverse = (lanes *)root_take_memory(&next, longest * LANES);
     arrays.x = (lanes *)root_take_memory(&next, nvec * longest * LANES);
     arrays.window = (lanes *)root_take_memory(&next, ROOT_RING * rows * LANES);
+    arrays.info = (int *)root_take_memory(&next, LANES);
     return arrays;
 }
 

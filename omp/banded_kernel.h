@@ -32,7 +32,7 @@ TEAM_BODY void banded_fill_matrix(struct member member, size_t tband, const stru
             }
         }
     }
-    for (size_t i = n; i < rows; i++) matrix[linalg_tile_index(tband, i, i)] = 1;
+    for (team_share(member, i, rows - n)) matrix[linalg_tile_index(tband, n + i, n + i)] = 1;
     team_sync(member);
 }
 

@@ -128,7 +128,8 @@ int cublasDgemmStridedBatched(void *blas, int opa, int opb, int m, int n, int k,
     fake_require(fake_fits((size_t)n, (size_t)ldc, (size_t)batch) && stridea * batch <= INT32_MAX &&
                  strideb * batch <= INT32_MAX);
     fake_require(fake_aligned(a, sizeof *a) && fake_aligned(b, sizeof *b) && fake_aligned(c, sizeof *c));
-    fake_require(c + stridec * batch <= a || a + stridea * batch <= c);
+    fake_require(c + stridec * (batch - 1) + ldc * (n - 1) + m <= a ||
+                 a + stridea * (batch - 1) + lda * ((opa == CUDA_OP_N ? k : m) - 1) < c);
     fake_queue(handle->stream, run_gemm, &g, sizeof g);
     return 0;
 }

@@ -20,6 +20,9 @@ unspot_program_test(interrupt program_interrupt.sh)
 unspot_program_test(threads program_threads.sh)
 unspot_program_test(accuracy program_accuracy.sh)
 unspot_program_test(readers readers.py)
+unspot_program_test(mps program_mps.sh)
+unspot_program_test(slurm program_slurm.sh)
+unspot_program_test(gpu program_gpu.sh)
 
 # Of the preset llvm-nvptx: its images on a mock of the driver, and the check of its kernels.
 if(UNSPOT_OFFLOAD STREQUAL "nvptx" AND CMAKE_C_COMPILER_LAUNCHER)

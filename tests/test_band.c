@@ -133,7 +133,6 @@ static void bad_pivot_is_named_and_spoils_no_other(void **state)
 {
     enum { N = 45, TBAND = 2 };
     size_t size = linalg_band_size(N, TBAND);
-
     const struct linalg *linalg = *state;
     double *dense = make_dense(N, 9, 5), *l = memory_zeroed(4 * size, sizeof(double));
     int info[4];
@@ -160,7 +159,6 @@ static void nothing_to_do_is_done(void **state)
 {
     double none = 0;
     int info = 7;
-
     const struct linalg *linalg = *state;
     struct linalg_root root = {.n = 5, .band = 2};
 

@@ -217,7 +217,7 @@ static void little_memory(void **state)
     options.plan.bundlesize = 5; /* several bundles */
     large = small = on_device(&options);
     large.device.memory_limit = (size_t)4 << 30;
-    small.device.memory_limit = QUICK ? (size_t)10 << 20 : (size_t)24 << 20;
+    small.device.memory_limit = QUICK ? (size_t)12 << 20 : (size_t)24 << 20;
     a = exposure_extract(&exposure, &small, &timing[0]);
     b = exposure_extract(&exposure, &large, &timing[1]);
     assert_true(timing[0].stage[STAGE_SPOTS].count > 0);
