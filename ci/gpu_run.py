@@ -13,6 +13,7 @@ cupy, numba, scipy, astropy and fitsio.
 import argparse
 import datetime
 import json
+import math
 import os
 import platform
 import re
@@ -26,6 +27,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PARTS = ("tests", "extract", "throughput", "peer", "profile")
 SHELL_TESTS = r"program_(accuracy|device|threads)\.sh$"
+SMALL_GRID = "5800,5880,0.8"  # one bundle of 25 spectra, on the corner of the CCD that it needs
 TEST_SECONDS = 300  # a kernel that hangs must not take the whole session with it
 
 
@@ -77,7 +79,7 @@ class Run:
     def __init__(self, options, folder):
         self.options, self.folder = options, folder
         self.program = os.path.join(options.programs, "unspot")
-        self.spectra, self.grid = (25, "6000,6160,0.8") if options.quick else (500, "5760,7620,0.8")
+        self.spectra, self.grid = (25, SMALL_GRID) if options.quick else (500, "5760,7620,0.8")
         self.report, self.failures = {}, []
         self.environment = dict(os.environ, UNSPOT=self.program, UNSPOT_DEVICE=options.device,
                                 UNSPOT_REFERENCE=os.path.abspath(options.reference))
@@ -108,17 +110,28 @@ class Run:
 
     # --- what is here
 
+    def simulate(self, name, small):
+        """NAME-psf.fits, NAME.fits and NAME-truth.fits: a whole frame, or a small one."""
+        psf = self.path(name + "-psf.fits")
+        self.must("make-psf", "--camera", "r", "--nspec", "25" if small else "500", "-o", psf)
+        if small:
+            with open(psf, "rb") as file:
+                header = file.read()
+            for card, pixels in (b"NPIX_X  =                 4114", 375), (b"NPIX_Y  =                 4128", 640):
+                header = header.replace(card, card[:-4] + b"%4d" % pixels)
+            with open(psf, "wb") as file:
+                file.write(header)
+        self.must("simulate", "-p", psf, "-o", self.path(name + ".fits"), "--truth", self.path(name + "-truth.fits"),
+                  "--loglevel", "error")
+
     def check_device(self):
         """A tiny extraction on the device, before any other work: it says best why there is none."""
-        psf, image = self.path("check-psf.fits"), self.path("check.fits")
-        self.must("make-psf", "--nspec", "25", "-o", psf)
-        self.must("simulate", "-p", psf, "-o", image, "-w", "6000,6020,0.8", "--loglevel", "error")
-        error = self.unspot("extract", "-i", image, "-p", psf, "-o", self.path("check-frame.fits"), "-n", "25", "-w",
-                            "6000,6020,0.8", "--device", self.options.device, "--timing", self.path("check.json"),
-                            "--loglevel", "error")
+        self.simulate("check", True)
+        error = self.unspot("extract", "-i", self.path("check.fits"), "-p", self.path("check-psf.fits"), "-o",
+                            self.path("check-frame.fits"), "-n", "25", "-w", SMALL_GRID, "--device",
+                            self.options.device, "--timing", self.path("check.json"), "--loglevel", "error")
         if error:
             stop("nothing was run: unspot on device %s: %s" % (self.options.device, error))
-        os.remove(image)
         with open(self.path("check.json")) as file:
             return json.load(file)
 
@@ -193,13 +206,8 @@ class Run:
 
     # --- one frame on the host and on the device
 
-    def simulate(self):
-        self.must("make-psf", "--camera", "r", "--nspec", str(self.spectra), "-o", self.path("psf.fits"))
-        self.must("simulate", "-p", self.path("psf.fits"), "-o", self.path("image.fits"), "--truth",
-                  self.path("truth.fits"), "--loglevel", "error")
-
     def command(self, device, solver, frame, *more):
-        return [self.program, "extract", "-i", self.path("image.fits"), "-p", self.path("psf.fits"), "-o",
+        return [self.program, "extract", "-i", self.path("r.fits"), "-p", self.path("r-psf.fits"), "-o",
                 self.path(frame), "-w", self.grid, "-n", str(self.spectra), "--device", device, "--solver", solver,
                 "--loglevel", "error", *more]
 
@@ -235,8 +243,8 @@ class Run:
         done = subprocess.run([self.program, "compare", self.path(a), self.path(b)], capture_output=True, text=True)
         table = {}
         for line in done.stdout.splitlines()[2:]:
-            largest, median, count = line[18:].split()[:3]
-            table[line[:18].strip()] = {"largest": largest, "median": median, "bins": count}
+            values = [None if word == "-" else float(word) for word in line[18:].split()[:3]]
+            table[line[:18].strip()] = dict(zip(("largest", "median", "bins"), values))
         if done.returncode != 0:
             self.fail("%s against %s: %s" % (a, b, done.stderr.strip()))
         return {"within_tolerances": done.returncode == 0, "differences": table}
@@ -258,11 +266,11 @@ class Run:
             self.row("%s:   whole process" % solver, device["process_seconds"], "s")
             for name in ("flux, sigma", "ivar, relative"):
                 self.row("%s:   %s, largest difference from the host" % (solver, name),
-                         difference["differences"].get(name, {}).get("largest", "-"))
+                         "%.3g" % difference["differences"].get(name, {}).get("largest", math.nan))
             for name, stage in device["stages"].items():
                 self.row("%s:   stage %s" % (solver, name), stage["seconds"], "s")
         pulls = subprocess.run([self.program, "compare", self.path("banded-device.fits"), "--truth",
-                                self.path("truth.fits")], capture_output=True, text=True)
+                                self.path("r-truth.fits")], capture_output=True, text=True)
         report["device_against_truth"] = pulls.stdout.splitlines()
         if pulls.returncode != 0 and not self.options.quick:  # a quick run has too few bins for the limits
             self.fail("device against the truth: " + pulls.stderr.strip())
@@ -332,7 +340,7 @@ class Run:
         running = []
         for rank in range(processes):
             command = [self.options.python, os.path.join(ROOT, "ci", "gpu_peer.py"), self.options.peer,
-                       self.path("image.fits"), self.path("psf.fits"), self.path("banded-device.fits"), self.grid,
+                       self.path("r.fits"), self.path("r-psf.fits"), self.path("banded-device.fits"), self.grid,
                        str(rank * share), str(share), str(step)]
             running.append(subprocess.Popen(command, env=dict(self.environment, OMP_NUM_THREADS="1"), text=True,
                                             stdin=subprocess.PIPE, stdout=subprocess.PIPE))
@@ -399,7 +407,7 @@ class Run:
                  "peer": self.peer, "profile": self.profile}
         self.describe()
         if set(self.options.parts) - {"tests"}:
-            self.simulate()
+            self.simulate("r", self.options.quick)
         for name in self.options.parts:
             parts[name]()
             self.write()

@@ -98,6 +98,10 @@ static bool open_version(int version, bool (*works)(const struct cuda_session *s
 
 bool cuda_session_open(bool (*works)(const struct cuda_session *session))
 {
+    if (!device_may_start()) {
+        snprintf(state.why, sizeof state.why, "there is no device where OMP_TARGET_OFFLOAD asks for one");
+        return false;
+    }
     for (int k = 0; !state.opened && !state.session && k < CUDA_VERSIONS; k++) open_version(k, works);
     state.opened = true;
     return state.session != NULL;

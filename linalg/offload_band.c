@@ -3,8 +3,6 @@
 #include <math.h>
 #include <omp.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <strings.h>
 
 #include "base/device.h"
 #include "base/memory.h"
@@ -28,21 +26,13 @@ enum { TEAMS_OF_GPU = 1 }; /* a CPU has threads for one */
 enum { TEAMS_OF_GPU = 1024 };
 #endif
 
-/* Where the host may not stand in for a device, a region without one ends the program. */
-static bool may_start_regions(void)
-{
-    const char *policy = getenv("OMP_TARGET_OFFLOAD");
-
-    return omp_get_num_devices() > 0 || !policy || strcasecmp(policy, "mandatory") != 0;
-}
-
 static void prepare(void)
 {
     const size_t bytes = POLES_TABLES * sizeof(struct poles);
     struct poles *tables;
     int size = 0;
 
-    if (!may_start_regions()) return;
+    if (!device_may_start()) return;
     tables = device_alloc(bytes);
 #pragma omp target map(from : size)
     {

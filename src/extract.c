@@ -96,10 +96,18 @@ static enum status choose_device(struct session *session, struct error *error)
     const struct arguments *arguments = session->arguments;
     struct extract_options *options = &session->options;
     struct device *device = &options->device;
-    enum status status = device_choose(arguments->device, 0, device, error);
+    const bool host_only = options->plan.whole_bundles && strcmp(arguments->device, "auto") == 0;
+    enum status status = device_choose(host_only ? "host" : arguments->device, 0, device, error);
     const struct linalg *linalg;
 
     if (status != STATUS_OK) return status;
+    if (host_only) snprintf(device->reason, sizeof device->reason, "--patch bundle is done on the CPU");
+    if (options->plan.whole_bundles && device->kind != DEVICE_HOST) {
+        return error_set(
+            error, STATUS_USAGE,
+            "--device %s: --patch bundle is done on the CPU only: use --patch step or --device host",
+            arguments->device);
+    }
     options->linalg = linalg = linalg_find(arguments->backend);
     if (linalg && device->kind != DEVICE_HOST) {
         options->device_linalg = linalg = find_device_linalg(session);

@@ -50,6 +50,13 @@ static enum status set_memory_limit(struct device *device, struct error *error)
                      "UNSPOT_DEVICE_MEMORY=%s: expected a number of bytes, with K, M, G or T", text);
 }
 
+bool device_may_start(void)
+{
+    const char *policy = getenv("OMP_TARGET_OFFLOAD");
+
+    return omp_get_num_devices() > 0 || !policy || strcasecmp(policy, "mandatory") != 0;
+}
+
 static void take_host(struct device *device)
 {
     device->kind = DEVICE_HOST;

@@ -43,6 +43,10 @@ enum status device_choose(const char *wish, int local_rank, struct device *devic
  * gets a name and a value. Leaves the device in use as it is. */
 void device_describe(void (*print)(const char *name, const char *value));
 
+/* Whether a target region can start at all: where there is no device and OMP_TARGET_OFFLOAD=MANDATORY keeps
+ * the host from standing in, one ends the program. */
+bool device_may_start(void);
+
 /* Memory on the device, aligned to 64 bytes, not zeroed; NULL when there is not enough. */
 void *device_alloc(size_t bytes);
 void device_free(void *memory);
