@@ -115,7 +115,7 @@ assert 0 < timing["extract_seconds"] < timing["total_seconds"] < 300, timing
 header = fitsio.read_header("t.fits")
 assert timing["device"] == header["DEVICE"].strip() and timing["backend"] == header["BACKEND"].strip(), timing
 stages = timing["stages"]
-names = "read_psf read_image plan spots overlaps normal_equations solve quality model finish write"
+names = "read_psf read_image plan spots overlaps normal_equations solve quality device_copy store model finish write"
 assert list(stages) == names.split(), list(stages)
 for name, stage in stages.items():
     assert stage["seconds"] >= 0 and stage["count"] > 0, (name, stage)
