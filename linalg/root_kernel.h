@@ -134,7 +134,7 @@ TEAM_BODY void complete_rows(int width, size_t band, size_t d, size_t i, const s
 TEAM_BODY void root_set_info(const struct root_arrays *arrays, int value)
 {
 #pragma omp atomic write
-    *arrays->info = value;
+    *arrays->info = +value; /* +: else gcc 12 takes value for unused */
 }
 
 /* S's diagonals 0 ... band from C's; info 1 when C is not positive definite. Outside 0 ... n - 1 C must be
