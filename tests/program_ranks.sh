@@ -148,10 +148,11 @@ die 2 KILL --io ranks
 die 1 TERM --io threads
 die 3 TERM --io ranks
 
-# mpiexec hands SIGTERM on to all ranks, as Slurm does
+# mpiexec hands SIGTERM on to all ranks, as Slurm does; MPICH's then does not always give their exit status
 afresh_slow
-ended=$($python "$tests/run_and_signal.py" TERM 'frame 1 of' 0.1 mpiexec -n 2 "$UNSPOT" batch slow.txt -- -n 10)
-check "SIGTERM to all: $ended" test "$ended" != 'exit 0'
+$python "$tests/run_and_signal.py" TERM 'frame 1 of' 0.1 mpiexec -n 2 "$UNSPOT" batch slow.txt -- -n 10 >log.batch 2>&1
+count=$(find out -name 'f*' | wc -l)
+check "SIGTERM to all: some frames, $count, not all" test "$count" -ge 1 -a "$count" -lt 5
 check 'SIGTERM to all: no temporary is left' test -z "$(find out -name '.?*')"
 check 'SIGTERM to all: resumed' mpiexec -n 2 "$UNSPOT" batch --resume slow.txt -- -n 10
 check 'SIGTERM to all: the frames' all_same
