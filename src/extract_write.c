@@ -59,6 +59,8 @@ static void make_keywords(const struct session *session, long fibermin, struct k
                     "Patches that were regularised");
     keyword_integer(keywords, "NDNSPTCH", (long long)session->timing.ndense,
                     "Patches left to the dense solver");
+    keyword_integer(keywords, "NHSTPTCH", (long long)session->timing.nrepeated,
+                    "Patches that the device left to the host");
     keyword_integer(keywords, "NBADPTCH", (long long)session->timing.nunsolved, "Patches without a solution");
     provenance_dependencies(keywords, &session->preproc.header, linalg_description(linalg));
 }
