@@ -61,7 +61,8 @@ static enum step first_step(const struct job *job, size_t band)
 }
 
 /* Memory for patches: the least that will do, for any patch in any step and for a bundle's model; and what
- * all patches would take at once, beyond which more is of no use. */
+ * all patches would take at once, beyond which more is of no use. Patches too large for the dense solver are
+ * left to the banded one. */
 static void size_arena(const struct job *job, struct offload_sizes *sizes)
 {
     const struct plan *plan = &job->plan;
@@ -76,6 +77,7 @@ static void size_arena(const struct job *job, struct offload_sizes *sizes)
            dense_bytes = offload_patch_bytes(&dense, linalg);
 
     sizes->arena_least = max_size(banded_bytes, dense_bytes);
+    if (dense_bytes == SIZE_MAX && first_step(job, plan->band) == BANDED) sizes->arena_least = banded_bytes;
     if (job->options->model) {
         size_t model =
             offload_model_bytes(plan->bundle_nspec, plan->nwave, plan_widest_bundle(plan), job->pixels.ny);
@@ -171,6 +173,10 @@ static bool solve_items(struct batch *batch, struct item **item, size_t count, e
         double now;
         bool solved;
 
+        if (held == 0 && step == DENSE) { /* too large for it */
+            for (size_t k = 0; k < count; k++) item[k]->step = ON_HOST;
+            return true;
+        }
         if (held == 0) return false;
         for (size_t k = 0; k < held; k++) {
             batch->patch[k] = item[k]->planned->patch;

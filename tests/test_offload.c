@@ -326,27 +326,77 @@ static void little_memory(void **state)
     exposure_drop(&exposure);
 }
 
-static void too_little_memory(void **state)
+/* Whether this much memory is enough. */
+static bool fits(const struct exposure *exposure, struct extract_options *options, size_t bytes)
 {
     struct log log = {.level = LOG_ERROR};
     struct timing timing = {.threads = 1};
     struct error error = {.status = STATUS_OK};
-    struct extract_options options;
-    struct exposure exposure;
     struct progress progress;
     struct frame frame;
+    enum status status;
+
+    progress_init(&progress, "never");
+    options->device.memory_limit = bytes;
+    status =
+        extract_frame(&exposure->image, &exposure->psf, options, &log, &progress, &frame, &timing, &error);
+    frame_free(&frame);
+    assert_true(status == STATUS_OK || strstr(error.text, "not enough memory for a frame"));
+    return status == STATUS_OK;
+}
+
+static void too_little_memory(void **state)
+{
+    struct extract_options options;
+    struct exposure exposure;
 
     (void)state;
     exposure_simulate(&exposure, 'r', 6500);
     options = options_for(&exposure);
     options = on_device(&options);
-    options.device.memory_limit = 1 << 20;
-    progress_init(&progress, "never");
-    assert_int_equal(
-        extract_frame(&exposure.image, &exposure.psf, &options, &log, &progress, &frame, &timing, &error),
-        STATUS_DEVICE);
-    assert_non_null(strstr(error.text, "not enough memory for a frame"));
-    frame_free(&frame);
+    assert_false(fits(&exposure, &options, 1 << 20));
+    exposure_drop(&exposure);
+}
+
+/* Systems that are too large for the dense solver are none for the banded one. */
+static void large_patch(void **state)
+{
+    struct exposure exposure;
+    struct extract_options options;
+
+    (void)state;
+    if (QUICK) return;
+    exposure_simulate(&exposure, 'r', 6500);
+    options = options_for(&exposure);
+    options.plan.wave_min = 6200;
+    options.plan.wave_max = 6200 + 0.8 * 1299;
+    options.plan.nwavestep = 1300;
+    options.plan.nsubbundles = 1;
+    assert_int_equal(assert_device_agrees(&exposure, &options).nrepeated, 0);
+    exposure_drop(&exposure);
+}
+
+/* Small bundles and large patches: what is enough for one bundle is enough for two, one after the other. */
+static void enough_memory(void **state)
+{
+    struct exposure exposure;
+    struct extract_options one, two;
+    size_t bytes = (size_t)40 << 20;
+
+    (void)state;
+    if (QUICK) return;
+    exposure_simulate(&exposure, 'r', 6500);
+    two = options_for(&exposure);
+    two.plan.nwavestep = EXPOSURE_NWAVE;
+    two.plan.wavepad = 24;
+    two.plan.bundlesize = 12;
+    two.plan.nsubbundles = 1;
+    two.plan.nspec = 24;
+    two = on_device(&two);
+    one = two;
+    one.plan.nspec = 12;
+    while (!fits(&exposure, &one, bytes)) bytes += 1 << 20;
+    assert_true(fits(&exposure, &two, bytes));
     exposure_drop(&exposure);
 }
 
@@ -400,7 +450,8 @@ int main(void)
         cmocka_unit_test(imprecise_neighbour), cmocka_unit_test(tall_spots),
         cmocka_unit_test(largest_spots),       cmocka_unit_test(odd_frames),
         cmocka_unit_test(singular_patches),    cmocka_unit_test(little_memory),
-        cmocka_unit_test(too_little_memory),   cmocka_unit_test(no_leaks),
+        cmocka_unit_test(too_little_memory),   cmocka_unit_test(enough_memory),
+        cmocka_unit_test(large_patch),         cmocka_unit_test(no_leaks),
     };
 
     return cmocka_run_group_tests_name("offload", tests, choose_device, NULL);
