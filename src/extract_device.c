@@ -230,11 +230,13 @@ static void repeat_on_host(struct batch *batch, unsigned number, size_t count)
 {
     struct job *job = batch->job;
     const struct planned_bundle *bundle = &job->plan.bundle[batch->first_bundle + number];
+    const char *trouble = linalg_trouble(job->options->device_linalg);
 
     log_warning(job->log,
                 "bundle of spectra %zu-%zu: %zu patches that the device could not solve are repeated "
-                "on the host",
-                bundle->specmin, bundle->specmin + bundle->nspec - 1, count);
+                "on the host%s%s",
+                bundle->specmin, bundle->specmin + bundle->nspec - 1, count, trouble ? "; " : "",
+                trouble ? trouble : "");
     batch->timing->nrepeated += count;
     job_evaluate_bundle(job, bundle, batch->timing);
 #pragma omp parallel for schedule(dynamic) num_threads(job->nworker)
