@@ -172,8 +172,7 @@ enum solved banded_solve(const struct linalg *linalg, const struct patch *patch,
     struct workspace work = {0};
     size_t left = patch->core_nspec;
 
-    if (ndiag / 2 > RESOLVE_BAND_MAX || patch->band > RESOLVE_BAND_MAX)
-        return IMPRECISE; /* spots too large for the root */
+    if (!resolve_is_possible(patch->band, ndiag)) return IMPRECISE; /* spots too large for the root */
     wide = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, true);
     shape = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, false);
     if (layout(linalg, &wide, memory, &work) > work_bytes) return SINGULAR;

@@ -146,7 +146,7 @@ static bool divide_memory(struct offload *offload)
     size_t bundle = bundle_bytes(offload), most;
 
     if (left < bundle || left - bundle < offload->sizes.arena_least) return false;
-    most = max_size(1, left / 4 / bundle);
+    most = max_size(1, min_size(left / 4, left - offload->sizes.arena_least) / bundle);
     offload->bundles_held = min_size(most, offload->sizes.nbundle);
     left -= offload->bundles_held * bundle;
     offload->arena_bytes = min_size(left, offload->sizes.arena_most);

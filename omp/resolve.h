@@ -25,6 +25,12 @@ static inline size_t resolve_band(size_t band, size_t half, bool wide)
     return min_size(max_size(band + 1, half) + (wide ? RESOLVE_WIDER : 0), RESOLVE_BAND_MAX);
 }
 
+/* Whether the banded solver can do patches at all whose spots overlap over `band` wavelengths. */
+static inline bool resolve_is_possible(size_t band, size_t ndiag)
+{
+    return band <= RESOLVE_BAND_MAX && ndiag / 2 <= RESOLVE_BAND_MAX;
+}
+
 /* Tiles below the diagonal that hold unknowns up to `band` wavelengths and `further` spectra later; unknowns
  * are wavelength-major. */
 static inline size_t tiles_below(size_t band, size_t nspec, size_t further)

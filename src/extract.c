@@ -70,8 +70,10 @@ static const struct linalg *find_device_linalg(const struct device *device, cons
     if (device->kind == DEVICE_GPU) {
         linalg = linalg_find("cuda");
         if (!linalg) {
-            log_warning(log, "cuSOLVER and cuBLAS cannot be used: dense systems are solved on the "
-                             "CPU, which makes --solver dense slow");
+            log_warning(log,
+                        "cuSOLVER and cuBLAS cannot be used (%s): dense systems are solved on the CPU, which "
+                        "makes --solver dense slow",
+                        linalg_why_not("cuda"));
         }
     }
     return linalg ? linalg : linalg_find("offload");

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "omp/offload.h"
+#include "omp/resolve.h"
 #include "progress.h"
 
 /* What is still to be done for a patch. */
@@ -18,7 +19,7 @@ struct item {
     unsigned bundle; /* of the batch */
     enum step step;
     bool was_imprecise; /* and so left to the dense solver */
-    bool *done;         /* [core spec] stored */
+    bool *done;         /* [core spec] solved, and stored where it is kept */
 };
 
 /* The bundles that are on the device, and their patches. */
@@ -51,14 +52,17 @@ static struct offload_shape shape_of(const struct job *job, const struct patch *
                                   .dense = step == DENSE};
 }
 
-/* Which attempt comes first. */
-static enum step first_step(const struct job *job)
+/* Which attempt comes first, where spots overlap over `band` wavelengths. */
+static enum step first_step(const struct job *job, size_t band)
 {
-    return job->options->solver == SOLVER_DENSE ? DENSE : BANDED;
+    bool dense = job->options->solver == SOLVER_DENSE || !resolve_is_possible(band, job->frame->ndiag);
+
+    return dense ? DENSE : BANDED;
 }
 
 /* Memory for patches: the least that will do, for any patch in any step and for a bundle's model; and what
- * all patches would take at once, beyond which more is of no use. */
+ * all patches would take at once, beyond which more is of no use. Patches too large for the dense solver are
+ * left to the banded one. */
 static void size_arena(const struct job *job, struct offload_sizes *sizes)
 {
     const struct plan *plan = &job->plan;
@@ -73,6 +77,7 @@ static void size_arena(const struct job *job, struct offload_sizes *sizes)
            dense_bytes = offload_patch_bytes(&dense, linalg);
 
     sizes->arena_least = max_size(banded_bytes, dense_bytes);
+    if (dense_bytes == SIZE_MAX && first_step(job, plan->band) == BANDED) sizes->arena_least = banded_bytes;
     if (job->options->model) {
         size_t model =
             offload_model_bytes(plan->bundle_nspec, plan->nwave, plan_widest_bundle(plan), job->pixels.ny);
@@ -80,7 +85,7 @@ static void size_arena(const struct job *job, struct offload_sizes *sizes)
         sizes->arena_least = max_size(sizes->arena_least, model);
     }
     if (sizes->arena_least == SIZE_MAX) return;
-    sizes->arena_most = plan->npatch * (first_step(job) == DENSE ? dense_bytes : banded_bytes);
+    sizes->arena_most = plan->npatch * (first_step(job, plan->band) == DENSE ? dense_bytes : banded_bytes);
     sizes->arena_most = max_size(sizes->arena_most, sizes->arena_least);
 }
 
@@ -115,7 +120,7 @@ static int compare_items(const void *a, const void *b)
     return order != 0 ? order : (p > q) - (p < q);
 }
 
-/* All kept spectra of an item are stored. */
+/* All spectra of an item are solved, and those that are kept are stored. */
 static void finish_item(struct batch *batch, const struct item *item)
 {
     if (item->was_imprecise) batch->timing->ndense++;
@@ -143,10 +148,13 @@ static void take_result(struct batch *batch, struct item *item, const struct off
         item->step = ON_HOST;
         return;
     }
-    for (size_t s = planned->skip_spec; s < planned->skip_spec + planned->keep_nspec; s++) {
+    if (result.outcome == EMPTY) item->was_imprecise = false;
+    for (size_t s = 0; s < core; s++) { /* also those that are not kept: see extract_frame.h */
         bool good = result.outcome == EMPTY || results->precise[k * core + s];
+        bool is_kept = s >= planned->skip_spec && s < planned->skip_spec + planned->keep_nspec;
 
-        if (good && (!item->done[s] || item->step == DENSE)) store_spectrum(job, planned, &result, s);
+        if (is_kept && good && (!item->done[s] || item->step == DENSE))
+            store_spectrum(job, planned, &result, s);
         item->done[s] = good || (item->done[s] && item->step != DENSE);
         all &= item->done[s];
     }
@@ -165,6 +173,10 @@ static bool solve_items(struct batch *batch, struct item **item, size_t count, e
         double now;
         bool solved;
 
+        if (held == 0 && step == DENSE) { /* too large for it */
+            for (size_t k = 0; k < count; k++) item[k]->step = ON_HOST;
+            return true;
+        }
         if (held == 0) return false;
         for (size_t k = 0; k < held; k++) {
             batch->patch[k] = item[k]->planned->patch;
@@ -218,11 +230,13 @@ static void repeat_on_host(struct batch *batch, unsigned number, size_t count)
 {
     struct job *job = batch->job;
     const struct planned_bundle *bundle = &job->plan.bundle[batch->first_bundle + number];
+    const char *trouble = linalg_trouble(job->options->device_linalg);
 
     log_warning(job->log,
                 "bundle of spectra %zu-%zu: %zu patches that the device could not solve are repeated "
-                "on the host",
-                bundle->specmin, bundle->specmin + bundle->nspec - 1, count);
+                "on the host%s%s",
+                bundle->specmin, bundle->specmin + bundle->nspec - 1, count, trouble ? "; " : "",
+                trouble ? trouble : "");
     batch->timing->nrepeated += count;
     job_evaluate_bundle(job, bundle, batch->timing);
 #pragma omp parallel for schedule(dynamic) num_threads(job->nworker)
@@ -313,10 +327,15 @@ static void list_items(struct batch *batch)
         const struct planned_bundle *bundle = &plan->bundle[batch->first_bundle + b];
 
         for (size_t i = 0; i < bundle->npatch; i++, batch->nitem++) {
-            batch->item[batch->nitem] = (struct item){.planned = &plan->patch[bundle->first_patch + i],
-                                                      .bundle = b,
-                                                      .step = first_step(batch->job),
-                                                      .done = batch->done + batch->nitem * plan->core_nspec};
+            const struct planned_patch *planned = &plan->patch[bundle->first_patch + i];
+            const enum step first = first_step(batch->job, planned->patch.band);
+
+            batch->item[batch->nitem] =
+                (struct item){.planned = planned,
+                              .bundle = b,
+                              .step = first,
+                              .was_imprecise = first == DENSE && batch->job->options->solver != SOLVER_DENSE,
+                              .done = batch->done + batch->nitem * plan->core_nspec};
         }
     }
 }
@@ -327,7 +346,7 @@ static enum status extract_batch(struct batch *batch)
     bool done = evaluate(batch);
 
     list_items(batch);
-    for (enum step step = first_step(batch->job); done && step < ON_HOST; step = next_step(step)) {
+    for (enum step step = BANDED; done && step < ON_HOST; step = next_step(step)) {
         done = do_step(batch, step);
     }
     status = done ? do_on_host(batch) : STATUS_OK;

@@ -199,7 +199,8 @@ static void store_bin(const struct job *job, const struct planned_patch *planned
     frame->ivar[out] = ivar;
 }
 
-/* The diagonals of R are stored whatever becomes of their columns' bins: rows of others reach there. */
+/* The diagonals of R are stored whatever becomes of their columns' bins: rows of others reach there. NULL: 0,
+ * whatever an earlier attempt left. */
 static void store_resolution(const struct job *job, const struct planned_patch *planned,
                              const double *resolution, size_t spec)
 {
@@ -208,10 +209,10 @@ static void store_resolution(const struct job *job, const struct planned_patch *
     size_t row = planned->first_spec + spec - planned->skip_spec;
 
     for (size_t k = 0; k < frame->ndiag; k++) {
-        const double *from = resolution + (spec * frame->ndiag + k) * patch->core_nwave;
+        const double *from = resolution ? resolution + (spec * frame->ndiag + k) * patch->core_nwave : NULL;
         float *to = frame->resolution + (row * frame->ndiag + k) * frame->nwave + planned->first_wave;
 
-        for (size_t wave = 0; wave < planned->keep_nwave; wave++) to[wave] = (float)from[wave];
+        for (size_t wave = 0; wave < planned->keep_nwave; wave++) to[wave] = from ? (float)from[wave] : 0;
     }
 }
 
@@ -219,7 +220,7 @@ void store_spectrum(const struct job *job, const struct planned_patch *planned,
                     const struct patch_result *result, size_t spec)
 {
     for (size_t wave = 0; wave < planned->keep_nwave; wave++) store_bin(job, planned, result, spec, wave);
-    if (has_solution(result->outcome)) store_resolution(job, planned, result->resolution, spec);
+    store_resolution(job, planned, has_solution(result->outcome) ? result->resolution : NULL, spec);
 }
 
 static void report(const struct job *job, const struct planned_bundle *bundle,

@@ -17,6 +17,7 @@
 #include "exposure.h"
 #include "near.h"
 #include "progress.h"
+#include "synthetic_psf.h"
 
 /* Device and host: the order of sums differs in teams; results hang on the inverse, whose condition
  * multiplies rounding by 1e4 at most. */
@@ -175,6 +176,99 @@ static void imprecise_patches(void **state)
     exposure_drop(&exposure);
 }
 
+/* Part of a subbundle is asked for, and only a spectrum of its core that is not cannot be solved precisely:
+ * the others go to the dense solver with it, as they do when all are asked for. */
+static void imprecise_neighbour(void **state)
+{
+    struct exposure exposure;
+    struct extract_options options;
+
+    (void)state;
+    exposure_simulate(&exposure, 'r', 6500);
+    exposure.psf.sigmay.coef[9 * exposure.psf.sigmay.ncoef] *= 1.7;
+    exposure.psf.sigmax.coef[9 * exposure.psf.sigmax.ncoef] *= 2.5;
+    options = options_for(&exposure);
+    options.plan.wave_max = options.plan.wave_min + 0.8 * 24;
+    options.plan.nwavestep = QUICK ? 6 : 25;
+    options.plan.specmin = 5;
+    options.plan.nspec = 2;
+    assert_true(assert_device_agrees(&exposure, &options).ndense > 0 || QUICK);
+    exposure_drop(&exposure);
+}
+
+/* More diagonals of R than the banded solver can do. */
+static void tall_spots(void **state)
+{
+    struct exposure exposure;
+    struct extract_options options;
+
+    (void)state;
+    exposure_simulate(&exposure, 'r', 6500);
+    exposure.psf.hsizey = 33;
+    options = options_for(&exposure);
+    options.plan.wave_max = options.plan.wave_min + 0.8 * 11;
+    options.plan.nwavestep = 12;
+    options.plan.wavepad = QUICK ? 3 : 12;
+    options.plan.nspec = 5;
+    assert_int_equal(assert_device_agrees(&exposure, &options).ndense, 1);
+    exposure_drop(&exposure);
+}
+
+/* Spots of the largest size, with tails. */
+static void largest_spots(void **state)
+{
+    struct exposure exposure;
+    struct extract_options options;
+    struct error error;
+
+    (void)state;
+    if (QUICK) return;
+    exposure_simulate(&exposure, 'r', 6500);
+    psf_free(&exposure.psf);
+    assert_int_equal(synthetic_psf('r', EXPOSURE_NSPEC, true, &exposure.psf, &error), STATUS_OK);
+    exposure.psf.hsizex = exposure.psf.hsizey = 64;
+    options = options_for(&exposure);
+    options.model = true;
+    options.plan.wave_max = options.plan.wave_min + 0.8 * 3;
+    options.plan.nwavestep = 4;
+    options.plan.wavepad = 2;
+    options.plan.bundlesize = 3;
+    options.plan.nspec = 3;
+    assert_int_equal(assert_device_agrees(&exposure, &options).nrepeated, 0);
+    exposure_drop(&exposure);
+}
+
+/* Frames of one wavelength or one spectrum, bundles of different sizes, more subbundles than spectra, a
+ * bundle off the CCD. */
+static void odd_frames(void **state)
+{
+    static const struct {
+        size_t nwave, nwavestep, wavepad, specmin, nspec, bundlesize, nsubbundles;
+    } cases[] = {
+        {1, 1, 0, 7, 3, 25, 5},   {1, 50, 10, 0, 25, 25, 5}, {7, 3, 2, 3, 1, 1, 1},
+        {5, 5, 4, 0, 25, 10, 40}, {9, 4, 6, 6, 13, 7, 2},
+    };
+    struct exposure exposure;
+
+    (void)state;
+    exposure_simulate(&exposure, 'r', 6500);
+    for (size_t s = 20; s < 25; s++) exposure.psf.x.coef[s * exposure.psf.x.ncoef] += 5000;
+    for (size_t k = 0; k < (QUICK ? 1 : sizeof cases / sizeof cases[0]); k++) {
+        struct extract_options options = exposure_options(&exposure);
+
+        options.model = true;
+        options.plan.wave_max = options.plan.wave_min + 0.8 * (double)(cases[k].nwave - 1);
+        options.plan.nwavestep = cases[k].nwavestep;
+        options.plan.wavepad = cases[k].wavepad;
+        options.plan.specmin = cases[k].specmin;
+        options.plan.nspec = cases[k].nspec;
+        options.plan.bundlesize = cases[k].bundlesize;
+        options.plan.nsubbundles = cases[k].nsubbundles;
+        assert_device_agrees(&exposure, &options);
+    }
+    exposure_drop(&exposure);
+}
+
 static void copy_fiber(struct legendre *series)
 {
     memcpy(series->coef + 7 * series->ncoef, series->coef + 6 * series->ncoef,
@@ -232,27 +326,77 @@ static void little_memory(void **state)
     exposure_drop(&exposure);
 }
 
-static void too_little_memory(void **state)
+/* Whether this much memory is enough. */
+static bool fits(const struct exposure *exposure, struct extract_options *options, size_t bytes)
 {
     struct log log = {.level = LOG_ERROR};
     struct timing timing = {.threads = 1};
     struct error error = {.status = STATUS_OK};
-    struct extract_options options;
-    struct exposure exposure;
     struct progress progress;
     struct frame frame;
+    enum status status;
+
+    progress_init(&progress, "never");
+    options->device.memory_limit = bytes;
+    status =
+        extract_frame(&exposure->image, &exposure->psf, options, &log, &progress, &frame, &timing, &error);
+    frame_free(&frame);
+    assert_true(status == STATUS_OK || strstr(error.text, "not enough memory for a frame"));
+    return status == STATUS_OK;
+}
+
+static void too_little_memory(void **state)
+{
+    struct extract_options options;
+    struct exposure exposure;
 
     (void)state;
     exposure_simulate(&exposure, 'r', 6500);
     options = options_for(&exposure);
     options = on_device(&options);
-    options.device.memory_limit = 1 << 20;
-    progress_init(&progress, "never");
-    assert_int_equal(
-        extract_frame(&exposure.image, &exposure.psf, &options, &log, &progress, &frame, &timing, &error),
-        STATUS_DEVICE);
-    assert_non_null(strstr(error.text, "not enough memory for a frame"));
-    frame_free(&frame);
+    assert_false(fits(&exposure, &options, 1 << 20));
+    exposure_drop(&exposure);
+}
+
+/* Systems that are too large for the dense solver are none for the banded one. */
+static void large_patch(void **state)
+{
+    struct exposure exposure;
+    struct extract_options options;
+
+    (void)state;
+    if (QUICK) return;
+    exposure_simulate(&exposure, 'r', 6500);
+    options = options_for(&exposure);
+    options.plan.wave_min = 6200;
+    options.plan.wave_max = 6200 + 0.8 * 1299;
+    options.plan.nwavestep = 1300;
+    options.plan.nsubbundles = 1;
+    assert_int_equal(assert_device_agrees(&exposure, &options).nrepeated, 0);
+    exposure_drop(&exposure);
+}
+
+/* Small bundles and large patches: what is enough for one bundle is enough for two, one after the other. */
+static void enough_memory(void **state)
+{
+    struct exposure exposure;
+    struct extract_options one, two;
+    size_t bytes = (size_t)40 << 20;
+
+    (void)state;
+    if (QUICK) return;
+    exposure_simulate(&exposure, 'r', 6500);
+    two = options_for(&exposure);
+    two.plan.nwavestep = EXPOSURE_NWAVE;
+    two.plan.wavepad = 24;
+    two.plan.bundlesize = 12;
+    two.plan.nsubbundles = 1;
+    two.plan.nspec = 24;
+    two = on_device(&two);
+    one = two;
+    one.plan.nspec = 12;
+    while (!fits(&exposure, &one, bytes)) bytes += 1 << 20;
+    assert_true(fits(&exposure, &two, bytes));
     exposure_drop(&exposure);
 }
 
@@ -301,10 +445,13 @@ static void no_leaks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(masked_pixels),     cmocka_unit_test(edge_of_the_ccd),
-        cmocka_unit_test(dense_solver),      cmocka_unit_test(imprecise_patches),
-        cmocka_unit_test(singular_patches),  cmocka_unit_test(little_memory),
-        cmocka_unit_test(too_little_memory), cmocka_unit_test(no_leaks),
+        cmocka_unit_test(masked_pixels),       cmocka_unit_test(edge_of_the_ccd),
+        cmocka_unit_test(dense_solver),        cmocka_unit_test(imprecise_patches),
+        cmocka_unit_test(imprecise_neighbour), cmocka_unit_test(tall_spots),
+        cmocka_unit_test(largest_spots),       cmocka_unit_test(odd_frames),
+        cmocka_unit_test(singular_patches),    cmocka_unit_test(little_memory),
+        cmocka_unit_test(too_little_memory),   cmocka_unit_test(enough_memory),
+        cmocka_unit_test(large_patch),         cmocka_unit_test(no_leaks),
     };
 
     return cmocka_run_group_tests_name("offload", tests, choose_device, NULL);
