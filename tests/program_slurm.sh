@@ -25,7 +25,7 @@ mpiexec -n 2 "$@" 2>srun.log &
 starter=$!
 if [ -e signal ]; then
     read -r name whom <signal
-    until grep -q 'frame 1 of' srun.log; do sleep 0.1; done
+    while kill -0 $starter && ! grep -q 'frame 1 of' srun.log; do sleep 0.1; done
     for pid in $(pgrep -f "^$UNSPOT batch"); do
         rank=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^PMI_RANK=//p')
         [ "$rank" != "$whom" ] || kill -"$name" "$pid"
