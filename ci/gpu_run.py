@@ -162,6 +162,10 @@ class Run:
             self.row(key, self.report[key])
         for card in self.report["gpus"]:
             self.row("driver", card["driver_version"])
+        if self.options.device == "gpu" or device in [card["name"] for card in self.report["gpus"]]:
+            for line in info:  # or dense systems go to the CPU, unseen
+                if re.match(r"linalg +cuda: not here", line):
+                    self.fail("unspot info: " + " ".join(line.split()))
 
     def write(self, complete=False):
         self.report.update(complete=complete, failures=self.failures)

@@ -44,6 +44,24 @@ check 'a skipped test' says tests test_77 result skipped
 check 'a failing test' says tests test_1 result failed
 check 'a failing test is listed' says failures "['test_1, exit status 1']"
 
+# --- a GPU that works, by the name that it has in nvidia-smi, with and without cuSOLVER
+rm build/test_1
+cat >bin/nvidia-smi <<SMI
+#!/bin/sh
+echo "$($python -c 'import json; print(json.load(open("out/gpu-x.json"))["device"])'), 1, 1, 1, 1, 1"
+SMI
+chmod +x bin/nvidia-smi
+for linalg in 'cuda: CUDA 13.0' 'cuda: not here: a reason'; do
+    printf '#!/bin/sh\n[ "$1" != info ] || exec echo "linalg       %s"\nexec "%s" "$@"\n' "$linalg" "$UNSPOT" >build/other
+    chmod +x build/other && mv build/other build/unspot
+    PATH=$PWD/bin:$PATH run --parts tests --tests '^test_' >log.stdout 2>&1
+    echo $? >>log.status
+done
+check 'cuSOLVER: its absence alone is a failure' test "$(tr '\n' ' ' <log.status)" = '0 1 '
+check 'no cuSOLVER: why' says failures "['unspot info: linalg cuda: not here: a reason']"
+ln -sf "$UNSPOT" build/unspot
+rm bin/nvidia-smi
+
 # --- frames, with stand-ins for the service and for the Python of gpu_specter
 cat >bin/nvidia-cuda-mps-control <<'MPS'
 #!/usr/bin/env bash

@@ -33,9 +33,16 @@ exit "$3"
 WORK
 chmod +x bin/work
 
+# wrapped COMMAND...: until its command has ended and, if that is its part, the service
+wrapped()
+{
+    "$wrapper" "$@" 2>&1 | cat
+    return "${PIPESTATUS[0]}"
+}
+
 # --- three ranks of a node: the first one ends first, the last one started
 for rank in 2 1 0; do
-    SLURM_LOCALID=$rank "$wrapper" work $rank $((1 + rank)) $((10 + rank)) >"log.$rank" 2>&1 &
+    SLURM_LOCALID=$rank wrapped work $rank $((1 + rank)) $((10 + rank)) >"log.$rank" &
     pids[rank]=$!
 done
 for rank in 0 1 2; do
@@ -50,20 +57,31 @@ check 'it is gone' test ! -e up
 
 # --- one process without a launcher
 : >log
-check 'no launcher' "$wrapper" work 0 0 0
+check 'no launcher' wrapped work 0 0 0
 check 'no launcher: started and stopped' test "$(tr '\n' ' ' <log)" = 'start all quit '
 
-# --- a rank that is killed does not keep the service
+# --- ranks that a signal ends: the first one's does not end the service, the last one's does
 : >log
-SLURM_LOCALID=1 "$wrapper" sleep 1000 2>log.killed &
-killed=$!
-SLURM_LOCALID=0 "$wrapper" work 0 2 0 &
+SLURM_LOCALID=0 "$wrapper" sleep 1000 2>log.killed &
 first=$!
-sleep 1
-pkill -P $killed
-wait $killed 2>/dev/null
-wait $first
-check 'a killed rank' test "$(tr '\n' ' ' <log)" = 'start all quit '
+SLURM_LOCALID=1 "$wrapper" sleep 1000 2>log.killed &
+other=$!
+for _ in {1..300}; do # until both processes are their commands
+    [ "$(cat /proc/$first/comm /proc/$other/comm | tr '\n' ' ')" = 'sleep sleep ' ] && break
+    sleep 0.1
+done
+kill -KILL $first
+wait $first 2>/dev/null
+check 'a killed rank: its exit status' test $? -eq 137
+check 'a killed rank: the service stays for the other' test -e up
+kill -TERM $other
+wait $other 2>/dev/null
+check 'a signal is for the command' test $? -eq 143
+for _ in {1..300}; do
+    [ -e up ] || break
+    sleep 0.1
+done
+check 'killed ranks: started and stopped' test "$(tr '\n' ' ' <log)" = 'start all quit '
 
 # --- a service of somebody else
 : >log
@@ -84,5 +102,5 @@ expect_one_line() # NAME REGEX COMMAND...
 expect_one_line 'a service that does not start' 'failed' "$wrapper" work 0 0 0
 expect_one_line 'no command' 'which command' "$wrapper"
 expect_one_line 'no driver' 'not in PATH' env PATH=/usr/bin:/bin "$wrapper" work 0 0 0
-check 'nothing was run' test "$(grep -c . ranks)" -eq 6
+check 'nothing was run' test "$(grep -c . ranks)" -eq 5
 finish

@@ -383,7 +383,9 @@ int main(void)
         cmocka_unit_test(test_real_libraries),
     };
 
-    if (!getenv("UNSPOT_CUDA_LIBDIR")) {
+    const char *folder = getenv("UNSPOT_CUDA_LIBDIR");
+
+    if (!folder || !strstr(folder, "/fake_cuda_")) { /* as where ci/gpu runs */
         printf("skipped: UNSPOT_CUDA_LIBDIR does not name the folder of the tests' doubles\n");
         return 77;
     }
