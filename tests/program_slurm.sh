@@ -98,7 +98,9 @@ ends() # SCRIPT SIGNAL
     job "$1" slow.txt 2>log.stderr
     status=$?
     rm signal
-    check "$1, $2: it fails, soon, $status" test $status -ne 0 -a $status -ne 124
+    check "$1, $2: no hang" test $status -ne 124
+    # MPICH's mpiexec does not always give the ranks' exit status when it is sent the signal itself
+    [ "$2" = 'TERM all' ] || check "$1, $2: it fails" test $status -ne 0
     check "$1, $2: not all frames" test "$(find out -name '[1-6].fits' | wc -l)" -lt 6
     if [ "${2#TERM}" != "$2" ]; then
         check "$1, $2: the summary" grep -q 'frames are missing, as a signal' srun.log
