@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # ci/gpu run, the procedure: without a device nothing but a line; with one, or the host in its place, a file with
 # what was measured. What needs a GPU (MPS, gpu_specter) has stand-ins.
-# shellcheck source=tests/program_lib.sh disable=SC2317 # functions run through `check`
+# shellcheck source=tests/program_lib.sh disable=SC2317,SC2016 # functions run through `check`; scripts in quotes
 . "$(dirname "$0")/program_lib.sh"
 gpu=$(realpath "$tests/../ci/gpu")
 mkdir -p out bin build
