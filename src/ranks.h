@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "base/status.h"
 
@@ -16,6 +17,25 @@ struct counter; /* a number that any rank of a set can read and increase at any 
  * one it is one rank, and no MPI runtime has to work on this machine. Ends with ranks_end(). */
 enum status ranks_begin(struct ranks **world, struct error *error);
 void ranks_end(struct ranks *world);
+
+/* Tasks that srun has started with this one; 1 without srun. */
+static inline int ranks_slurm_tasks(void)
+{
+    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
+
+    return tasks ? atoi(tasks) : 1;
+}
+
+/* STATUS_USAGE when there are several and each sees itself alone: all would write the same files. */
+static inline enum status ranks_check_alone(int size, struct error *error)
+{
+    if (size > 1 || ranks_slurm_tasks() <= 1) return STATUS_OK;
+    return error_set(
+        error, STATUS_USAGE,
+        "srun started %d tasks, but each sees itself alone: take another --mpi=… of srun (see srun "
+        "--mpi=list), or a build with MPI",
+        ranks_slurm_tasks());
+}
 
 /* "MPICH Version: 4.0.2", or that there is none. */
 void ranks_describe(char *text, size_t size);

@@ -22,12 +22,10 @@ static bool is_launched(void)
 {
     static const char *const signs[] = {"PMI_RANK", "PMI_SIZE", "PMI_CONTROL_PORT", "PMIX_RANK",
                                         "OMPI_COMM_WORLD_SIZE"};
-    const char *tasks = getenv("SLURM_STEP_NUM_TASKS");
-
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         if (getenv(signs[i])) return true;
     }
-    return tasks && atoi(tasks) > 1;
+    return ranks_slurm_tasks() > 1;
 }
 
 /* Takes over comm. Without memory for this nothing else will go well either. */
@@ -52,7 +50,7 @@ enum status ranks_begin(struct ranks **world, struct error *error)
         if (MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS)
             return error_set(error, STATUS_DEVICE, "MPI cannot be started");
         *world = wrap(MPI_COMM_WORLD, provided == MPI_THREAD_MULTIPLE);
-        return STATUS_OK;
+        return ranks_check_alone((*world)->size, error);
     }
     *world = memory_zeroed(1, sizeof **world);
     if (!*world) return memory_error(error, "ranks");

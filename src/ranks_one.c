@@ -16,7 +16,7 @@ struct counter {
 enum status ranks_begin(struct ranks **world, struct error *error)
 {
     *world = memory_zeroed(1, sizeof **world);
-    return *world ? STATUS_OK : memory_error(error, "ranks");
+    return *world ? ranks_check_alone(1, error) : memory_error(error, "ranks");
 }
 
 void ranks_end(struct ranks *world)

@@ -160,4 +160,8 @@ wrong "$same" simulate -p psf.fits -o out/s.fits --truth out/s.fits -w $grid --l
 wrong "$same" simulate -p out/psf.fits -o out/psf.fits -w $grid --loglevel error
 check 'the image is as it was' cmp im.fits out/im.fits
 check 'the PSF is as it was' cmp psf.fits out/psf.fits
+
+# --- srun whose tasks do not find each other would write the same files
+expect_fail 'srun, alone' 2 'srun started 2 tasks, but each sees itself alone' env SLURM_STEP_NUM_TASKS=2 "$UNSPOT" \
+    extract -i im.fits -p psf.fits -o out/f.fits
 finish
