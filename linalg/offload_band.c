@@ -74,7 +74,10 @@ TEAM_BODY void check_finite(struct member member, size_t count, const double *x,
     if (member.index == 0) *info = 0;
     team_sync(member);
     for (team_share(member, i, count)) {
-        if (!isfinite(x[i])) *info = bad;
+        if (!isfinite(x[i])) {
+#pragma omp atomic write
+            *info = bad;
+        }
     }
     team_sync(member);
 }
