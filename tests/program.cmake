@@ -31,6 +31,7 @@ unspot_program_test(readers readers.py)
 unspot_program_test(mps program_mps.sh)
 unspot_program_test(slurm program_slurm.sh)
 unspot_program_test(gpu program_gpu.sh)
+set_tests_properties(ranks slurm PROPERTIES RUN_SERIAL TRUE) # they catch a run in the middle
 
 # Of the preset llvm-nvptx: its images on a mock of the driver, and the check of its kernels.
 if(UNSPOT_OFFLOAD STREQUAL "nvptx" AND CMAKE_C_COMPILER_LAUNCHER)

@@ -27,6 +27,7 @@ if [ -e signal ]; then
     read -r name whom <signal
     while kill -0 $starter && ! grep -q 'frame 1 of' srun.log; do sleep 0.1; done
     for pid in $(pgrep -f "^$UNSPOT batch"); do
+        [[ $(readlink "/proc/$pid/cwd") == "$PWD"* ]] || continue # another test's
         rank=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^PMI_RANK=//p')
         [[ $whom != all && $whom != "$rank" ]] || kill -"$name" "$pid"
     done
