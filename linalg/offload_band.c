@@ -76,7 +76,7 @@ TEAM_BODY void check_finite(struct member member, size_t count, const double *x,
     for (team_share(member, i, count)) {
         if (!isfinite(x[i])) {
 #pragma omp atomic write
-            *info = bad;
+            *info = +bad; /* +: else gcc 12 takes bad for unused */
         }
     }
     team_sync(member);
