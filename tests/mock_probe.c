@@ -31,10 +31,11 @@ int cuLaunchKernel(void *kernel, count gx, count gy, count gz, count bx, count b
     return mock_launch(kernel, gx, gy, gz, bx, by, bz, shared, stream, arguments, extra);
 }
 
-/* All memory is GPU 0's. */
+int cuCtxGetDevice(int *device);
+
+/* Memory is of the GPU that this thread used last. */
 int cuPointerGetAttribute(void *value, int attribute, uintptr_t memory)
 {
     (void)attribute, (void)memory;
-    *(int *)value = 0;
-    return 0;
+    return cuCtxGetDevice(value);
 }
