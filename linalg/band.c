@@ -7,16 +7,6 @@
 #include "linalg/checks.h"
 #include "linalg/root_kernel.h"
 
-size_t linalg_band_ntile(size_t n)
-{
-    return (n + LINALG_TILE - 1) / LINALG_TILE;
-}
-
-size_t linalg_band_size(size_t n, size_t tband)
-{
-    return linalg_band_ntile(n) * (tband + 1) * LINALG_TILE * LINALG_TILE;
-}
-
 int linalg_band_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, double *x,
                          size_t batch, int *info)
 {

@@ -43,7 +43,7 @@ static void cholesky(const struct cuda_session *cuda, size_t n, double *a, size_
 
     cholesky_layout(&chunk, count, work);
     for (size_t k = 0; k < batch; k += count) {
-        chunk.count = smaller(count, batch - k);
+        chunk.count = min_size(count, batch - k);
         report(cholesky_chunk(&chunk, n, a + k * n * n), n, &chunk, info + k);
     }
 }
@@ -105,7 +105,7 @@ static void cuda_cholesky_solve(size_t n, size_t nrhs, const double *l, double *
 
     solve_layout(&chunk, count, work);
     for (size_t k = 0; k < batch; k += count) {
-        chunk.count = smaller(count, batch - k);
+        chunk.count = min_size(count, batch - k);
         report(solve_chunk(&chunk, n, nrhs, l + k * n * n, b + k * n * nrhs), n, &chunk, info + k);
     }
 }
@@ -179,7 +179,7 @@ static void inverse_blocks(const struct cuda_session *cuda, size_t n, size_t blo
     for (size_t k = 0; k < batch; k += count) {
         double *blocks = inverse + k * nblocks * block * block;
 
-        chunk.count = smaller(count, batch - k);
+        chunk.count = min_size(count, batch - k);
         report(blocks_chunk(&chunk, n, block, nblocks, l + k * n * n, blocks), n, &chunk, info + k);
     }
 }

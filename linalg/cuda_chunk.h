@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "base/minmax.h"
 #include "linalg/copies.h"
 #include "linalg/cuda_session.h"
 
@@ -11,17 +12,12 @@
  * an int. Workspace: 250 matrices of order 518 fill the largest device. */
 enum { CHUNK_MATRICES = 16384, CHUNK_WORK_BYTES = 512 << 20 };
 
-static inline size_t smaller(size_t x, size_t y)
-{
-    return x < y ? x : y;
-}
-
 /* Systems of a chunk. doubles: of the largest array of one system; scratch: doubles of workspace for one. */
 static inline size_t chunk_size(size_t batch, size_t doubles, size_t scratch)
 {
-    size_t chunk = smaller(smaller(batch, CHUNK_MATRICES), INT32_MAX / doubles);
+    size_t chunk = min_size(min_size(batch, CHUNK_MATRICES), INT32_MAX / doubles);
 
-    if (scratch > 0) chunk = smaller(chunk, CHUNK_WORK_BYTES / (scratch * sizeof(double)));
+    if (scratch > 0) chunk = min_size(chunk, CHUNK_WORK_BYTES / (scratch * sizeof(double)));
     return chunk > 0 ? chunk : 1;
 }
 

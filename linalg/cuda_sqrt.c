@@ -132,7 +132,7 @@ void cuda_inverse_sqrt(size_t n, double *a, size_t batch, void *work, int *info)
     lay_out(&eigen, n, count, work);
     eigen.host_work = eigen.has.host > 0 ? memory_zeroed(eigen.has.host, 1) : NULL;
     for (size_t k = 0; k < batch; k += count) {
-        eigen.chunk.count = smaller(count, batch - k);
+        eigen.chunk.count = min_size(count, batch - k);
         report(known && sqrt_chunk(&eigen, n, a + k * n * n), n, &eigen.chunk, info + k);
     }
     free(eigen.host_work);

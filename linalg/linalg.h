@@ -95,7 +95,10 @@ int linalg_inverse_sqrt(const struct linalg *linalg, size_t n, double *a, size_t
  * The operations work in place on one system after another; a device runs one system per team. */
 enum { LINALG_TILE = 8 };
 
-size_t linalg_band_ntile(size_t n);
+static inline size_t linalg_band_ntile(size_t n)
+{
+    return (n + LINALG_TILE - 1) / LINALG_TILE;
+}
 
 /* Where element (row, column), row >= column or both in one diagonal tile, of such a matrix stands. */
 static inline size_t linalg_tile_index(size_t tband, size_t row, size_t column)
@@ -114,7 +117,10 @@ static inline size_t linalg_inverse_index(size_t zband, size_t row, size_t colum
 }
 
 /* Doubles of one system in tiles. */
-size_t linalg_band_size(size_t n, size_t tband);
+static inline size_t linalg_band_size(size_t n, size_t tband)
+{
+    return linalg_band_ntile(n) * (tband + 1) * LINALG_TILE * LINALG_TILE;
+}
 
 /* Cholesky factor: a = L Lᵀ is replaced by L. x[batch][8 ntile], unless NULL, is replaced by L⁻¹ x: cheaper
  * than afterwards, when L has left the cache. info: 1 + the first row whose pivot is not positive. */

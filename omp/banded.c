@@ -10,8 +10,6 @@
 
 enum { TILE = LINALG_TILE };
 
-static const double flux_error = 5e-7; /* sigma, that cutting S_s may cost */
-
 /* Sizes of a patch's systems. */
 struct shape {
     size_t nspec, nwave, core_nspec;
@@ -157,7 +155,7 @@ static size_t resolve(const struct linalg *linalg, const struct patch *patch, co
         if (work->info[k] != 0 ||
             !resolve_spectrum(&spectrum, patch->core_wave, bins, flux, ivar,
                               solution->resolution + s * (2 * shape->half + 1) * bins) ||
-            !resolve_is_precise(&spectrum, patch->core_wave, bins, nwave, flux_error)) {
+            !resolve_is_precise(&spectrum, patch->core_wave, bins, nwave, banded_flux_error)) {
             todo[left++] = s;
         }
     }

@@ -15,6 +15,9 @@
 #include "omp/patch.h"
 #include "omp/solver.h"
 
+/* Sigma, that cutting S_s may cost. */
+static const double banded_flux_error = 5e-7;
+
 /* Workspace for any patch of at most nspec x nwave bins, core_nspec spectra of them in the core, whose spots
  * overlap within `band` wavelengths; ndiag: diagonals of R that are wanted. */
 size_t banded_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec, size_t band,

@@ -16,9 +16,9 @@ TEAM_BODY void banded_fill_matrix(struct member member, size_t tband, const stru
                                   double *matrix)
 {
     const size_t nspec = normal->nspec, n = nspec * normal->nwave;
-    const size_t rows = (n + LINALG_TILE - 1) / LINALG_TILE * LINALG_TILE;
+    const size_t rows = linalg_band_ntile(n) * LINALG_TILE;
 
-    team_zero(member, rows * LINALG_TILE * (tband + 1), matrix);
+    team_zero(member, linalg_band_size(n, tband), matrix);
     for (team_share(member, wave, normal->nwave)) {
         for (size_t d = 0; d <= normal->band && wave + d < normal->nwave; d++) {
             const double *block = normal->block + (wave * (normal->band + 1) + d) * nspec * nspec;
@@ -41,7 +41,7 @@ TEAM_BODY void banded_fill(struct member member, size_t tband, const struct norm
                            const double *prior, double *matrix, double *x, double *diagonal)
 {
     const size_t n = normal->nspec * normal->nwave;
-    const size_t rows = (n + LINALG_TILE - 1) / LINALG_TILE * LINALG_TILE;
+    const size_t rows = linalg_band_ntile(n) * LINALG_TILE;
 
     banded_fill_matrix(member, tband, normal, matrix);
     for (team_share(member, i, rows)) {

@@ -14,5 +14,5 @@ void normal_sum(struct normal *normal, const struct patch *patch, const struct o
 
 size_t normal_scratch_size(const struct overlaps *overlaps, const struct spots *spots)
 {
-    return overlaps_scratch_size(spots) + (overlaps->band + 1) * (2 * overlaps->reach + 1);
+    return overlaps_scratch_size(spots) + overlaps_pairs(overlaps->band, overlaps->reach);
 }

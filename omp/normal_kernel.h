@@ -44,7 +44,7 @@ TEAM_BODY void normal_fill(struct member member, const struct normal *normal, co
                            const struct overlaps *overlaps, const struct spots *spots,
                            const struct pixels *pixels, const struct overlap_scratch *scratch, double *own)
 {
-    const size_t nspec = normal->nspec, size = (overlaps->band + 1) * (2 * overlaps->reach + 1);
+    const size_t nspec = normal->nspec, size = overlaps_pairs(overlaps->band, overlaps->reach);
 
     team_zero(member, normal_block_count(nspec, normal->nwave, normal->band), normal->block);
     for (size_t wave = 0; wave < normal->nwave; wave++) {

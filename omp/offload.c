@@ -14,14 +14,9 @@ int offload_teams(const struct offload *offload, size_t count)
     return (int)max_size(1, min_size(count, offload->device->teams));
 }
 
-static size_t pairs(const struct offload_sizes *sizes)
-{
-    return (sizes->band + 1) * (2 * sizes->reach + 1);
-}
-
 size_t offload_overlap_scratch(const struct offload_sizes *sizes, const struct spots *spots)
 {
-    return overlap_row(spots) * spots->ny + pairs(sizes) * (SPOT_LANES + 1);
+    return overlap_row(spots) * spots->ny + overlaps_pairs(sizes->band, sizes->reach) * (SPOT_LANES + 1);
 }
 
 static size_t spots_of_bundle(const struct offload_sizes *sizes)
@@ -40,7 +35,9 @@ static size_t bundle_bytes(const struct offload *offload)
     const struct offload_sizes *sizes = &offload->sizes;
 
     return sizeof(struct spots) + sizeof(struct overlaps) + values_of_bundle(offload) * sizeof(double) +
-           spots_of_bundle(sizes) * (2 * sizeof(int) + (pairs(sizes) + 3) * sizeof(double) + sizeof(bool));
+           spots_of_bundle(sizes) *
+               (2 * sizeof(int) + (overlaps_pairs(sizes->band, sizes->reach) + 3) * sizeof(double) +
+                sizeof(bool));
 }
 
 /* A copy on the device; NULL when there is no room or the copy failed. */
@@ -104,7 +101,8 @@ static bool alloc_bundles(struct offload *offload)
     offload->bundle_overlaps = device_alloc(held * sizeof(struct overlaps));
     offload->values = device_alloc(held * values_of_bundle(offload) * sizeof(double));
     offload->corners = device_alloc(2 * nspot * sizeof(int));
-    offload->sums = device_alloc(nspot * pairs(&offload->sizes) * sizeof(double));
+    offload->sums =
+        device_alloc(nspot * overlaps_pairs(offload->sizes.band, offload->sizes.reach) * sizeof(double));
     offload->y = device_alloc(nspot * sizeof(double));
     offload->weight = device_alloc(nspot * sizeof(double));
     offload->masked = device_alloc(nspot * sizeof(double));
@@ -129,7 +127,7 @@ static void place_bundles(struct offload *offload)
         spots->column = offload->corners + 2 * b * nspot;
         spots->row = spots->column + nspot;
         overlaps->reach = offload->sizes.reach;
-        overlaps->sum = offload->sums + b * nspot * pairs(&offload->sizes);
+        overlaps->sum = offload->sums + b * nspot * overlaps_pairs(offload->sizes.band, offload->sizes.reach);
         overlaps->y = offload->y + b * nspot;
         overlaps->weight = offload->weight + b * nspot;
         overlaps->masked = offload->masked + b * nspot;

@@ -49,7 +49,7 @@ bool offload_spots(struct offload *offload, const struct offload_bundle *bundle,
 TEAM_BODY void sum_spot(struct member member, const struct overlaps *overlaps, const struct spots *spots,
                         const struct pixels *pixels, size_t spot, double *memory, double *shared)
 {
-    const size_t npair = (overlaps->band + 1) * (2 * overlaps->reach + 1);
+    const size_t npair = overlaps_pairs(overlaps->band, overlaps->reach);
     double *own;
     const struct overlap_scratch scratch = offload_place_scratch(spots, npair, memory, shared, &own);
     const struct spot_sums sums =

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <omp.h>
 
+#include "omp/banded.h"
 #include "omp/banded_kernel.h"
 #include "omp/dense_kernel.h"
 #include "omp/normal_kernel.h"
@@ -9,15 +10,13 @@
 #include "omp/quality_kernel.h"
 #include "omp/resolve_kernel.h"
 
-static const double flux_error = 5e-7; /* sigma, as in banded.c */
-
 /* M, y and the prior of patch k, in the form that its solver wants. */
 TEAM_BODY void fill_patch(struct member member, const struct chunk *chunk, size_t k, size_t slot)
 {
     const size_t n = chunk->n, nspec = chunk->shape.nspec, nwave = chunk->shape.nwave;
     const struct overlaps *overlaps = chunk->overlaps + chunk->bundle[k];
     const struct spots *spots = chunk->spots + chunk->bundle[k];
-    const size_t npair = (overlaps->band + 1) * (2 * overlaps->reach + 1);
+    const size_t npair = overlaps_pairs(overlaps->band, overlaps->reach);
     double *shared = chunk->shared + slot * TEAM_SIZE, *prior = chunk->prior + k * n, *own, largest;
     const struct overlap_scratch scratch = offload_place_scratch(
         spots, npair, chunk->overlap_scratch + slot * chunk->overlap_scratch_size, shared, &own);
@@ -32,8 +31,8 @@ TEAM_BODY void fill_patch(struct member member, const struct chunk *chunk, size_
                      chunk->diagonal + k * n);
     } else {
         banded_fill(member, chunk->tband, &normal, prior,
-                    chunk->matrix + k * chunk->rows * LINALG_TILE * (chunk->tband + 1),
-                    chunk->x + k * chunk->rows, chunk->diagonal + k * n);
+                    chunk->matrix + k * linalg_band_size(n, chunk->tband), chunk->x + k * chunk->rows,
+                    chunk->diagonal + k * n);
     }
 }
 
@@ -51,11 +50,11 @@ TEAM_BODY void gather_banded(struct member member, const struct chunk *chunk, si
 {
     const struct offload_shape *shape = &chunk->shape;
     const size_t n = chunk->n, nwave = shape->nwave, core = shape->core_nspec;
-    const double *inverse = chunk->inverse + k * chunk->rows * LINALG_TILE * (chunk->zband + 1);
+    const double *inverse = chunk->inverse + k * linalg_band_size(n, chunk->zband);
     double *deconvolved = chunk->deconvolved + k * n;
-    const bool regular = banded_is_regular(member, chunk->tband, n,
-                                           chunk->matrix + k * chunk->rows * LINALG_TILE * (chunk->tband + 1),
-                                           chunk->diagonal + k * n, shared);
+    const bool regular =
+        banded_is_regular(member, chunk->tband, n, chunk->matrix + k * linalg_band_size(n, chunk->tband),
+                          chunk->diagonal + k * n, shared);
 
     if (member.index == 0) chunk->solved[k] = regular;
     banded_deconvolved(member, shape->nspec, nwave, chunk->x + k * chunk->rows, deconvolved);
@@ -122,7 +121,7 @@ TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, s
 
         good =
             resolve_make_spectrum(member, &spectrum, patch->core_wave, bins, shared, flux, ivar, resolution);
-        good &= resolve_check(member, &spectrum, patch->core_wave, bins, nwave, flux_error, shared);
+        good &= resolve_check(member, &spectrum, patch->core_wave, bins, nwave, banded_flux_error, shared);
     }
     if (member.index == 0) chunk->precise[system] = good;
     team_sync(member);

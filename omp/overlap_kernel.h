@@ -234,7 +234,7 @@ TEAM_BODY struct spot_sums overlaps_of_spot(struct member member, const struct o
     if (sums.weight > 0)
         overlaps_of_weighed(member, overlaps, spots, spec, wave, scratch, sum);
     else
-        team_zero(member, (overlaps->band + 1) * (2 * overlaps->reach + 1), sum);
+        team_zero(member, overlaps_pairs(overlaps->band, overlaps->reach), sum);
     return sums;
 }
 

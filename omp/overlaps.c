@@ -19,7 +19,7 @@ enum status overlaps_alloc(struct overlaps *overlaps, const struct spots *spots,
                            size_t band, size_t reach, struct error *error)
 {
     *overlaps = (struct overlaps){.band = band, .reach = reach};
-    overlaps->sum = memory_raw(nspec * nwave, (band + 1) * (2 * reach + 1) * sizeof(double));
+    overlaps->sum = memory_raw(nspec * nwave, overlaps_pairs(band, reach) * sizeof(double));
     overlaps->y = memory_zeroed(nspec * nwave, sizeof(double));
     overlaps->weight = memory_zeroed(nspec * nwave, sizeof(double));
     overlaps->masked = memory_zeroed(nspec * nwave, sizeof(double));
@@ -59,7 +59,7 @@ static void sum_with_spectrum(const struct overlaps *overlaps, const struct spot
 static void sum_block(struct overlaps *overlaps, const struct spots *spots, const struct pixels *pixels,
                       size_t spec, size_t wave, size_t last, double *scratch)
 {
-    size_t width = 2 * overlaps->reach + 1, size = (overlaps->band + 1) * width;
+    size_t width = 2 * overlaps->reach + 1, size = overlaps_pairs(overlaps->band, overlaps->reach);
     size_t spot = spec * spots->nwave, scratch_size = overlaps_scratch_size(spots);
 
     memset(overlaps->sum + (spot + wave) * size, 0, (last - wave) * size * sizeof(double));

@@ -28,6 +28,12 @@ struct overlaps {
     double *scratch; /* [thread][block of wavelengths][overlaps_scratch_size()] */
 };
 
+/* Numbers in `sum` for one spot. */
+static inline size_t overlaps_pairs(size_t band, size_t reach)
+{
+    return (2 * reach + 1) * (band + 1);
+}
+
 /* Memory for the overlaps of up to nspec x nwave spots. */
 enum status overlaps_alloc(struct overlaps *overlaps, const struct spots *spots, size_t nspec, size_t nwave,
                            size_t band, size_t reach, struct error *error);
