@@ -9,10 +9,10 @@
 
 static size_t cholesky_layout(struct chunk *chunk, size_t count, void *memory)
 {
-    struct layout layout = {memory, 0};
+    struct memory_layout layout = {memory, 0};
 
-    chunk->l = take(&layout, count * sizeof *chunk->l);
-    chunk->info = take(&layout, count * sizeof *chunk->info);
+    chunk->l = memory_take(&layout, count, sizeof *chunk->l);
+    chunk->info = memory_take(&layout, count, sizeof *chunk->info);
     return layout.used;
 }
 
@@ -55,12 +55,12 @@ static void cuda_cholesky(size_t n, double *a, size_t batch, void *work, int *in
 
 static size_t solve_layout(struct chunk *chunk, size_t count, void *memory)
 {
-    struct layout layout = {memory, 0};
+    struct memory_layout layout = {memory, 0};
 
-    chunk->l = take(&layout, count * sizeof *chunk->l);
-    chunk->b = take(&layout, count * sizeof *chunk->b);
-    chunk->info = take(&layout, count * sizeof *chunk->info);
-    chunk->their_info = take(&layout, count * sizeof *chunk->their_info);
+    chunk->l = memory_take(&layout, count, sizeof *chunk->l);
+    chunk->b = memory_take(&layout, count, sizeof *chunk->b);
+    chunk->info = memory_take(&layout, count, sizeof *chunk->info);
+    chunk->their_info = memory_take(&layout, count, sizeof *chunk->their_info);
     return layout.used;
 }
 
@@ -112,12 +112,12 @@ static void cuda_cholesky_solve(size_t n, size_t nrhs, const double *l, double *
 
 static size_t blocks_layout(struct chunk *chunk, size_t rows, size_t count, void *memory)
 {
-    struct layout layout = {memory, 0};
+    struct memory_layout layout = {memory, 0};
 
-    chunk->l = take(&layout, count * sizeof *chunk->l);
-    chunk->b = take(&layout, count * sizeof *chunk->b);
-    chunk->info = take(&layout, count * sizeof *chunk->info);
-    chunk->scratch = take(&layout, count * rows * rows * sizeof *chunk->scratch);
+    chunk->l = memory_take(&layout, count, sizeof *chunk->l);
+    chunk->b = memory_take(&layout, count, sizeof *chunk->b);
+    chunk->info = memory_take(&layout, count, sizeof *chunk->info);
+    chunk->scratch = memory_take(&layout, count * rows * rows, sizeof *chunk->scratch);
     return layout.used;
 }
 

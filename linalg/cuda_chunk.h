@@ -21,20 +21,6 @@ static inline size_t chunk_size(size_t batch, size_t doubles, size_t scratch)
     return chunk > 0 ? chunk : 1;
 }
 
-/* Lays arrays out in a workspace, or, where memory is NULL, only counts their bytes. */
-struct layout {
-    unsigned char *memory;
-    size_t used;
-};
-
-static inline void *take(struct layout *layout, size_t bytes)
-{
-    void *array = layout->memory ? layout->memory + layout->used : NULL;
-
-    layout->used += memory_round_up(bytes);
-    return array;
-}
-
 /* Workspace of one chunk. Each operation takes what it needs. */
 struct chunk {
     const struct cuda_session *cuda;

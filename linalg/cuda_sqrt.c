@@ -52,14 +52,14 @@ static bool ask_most(const struct cuda_session *cuda, size_t n, size_t batch, si
 
 static size_t lay_out(struct eigen *eigen, size_t n, size_t count, void *memory)
 {
-    struct layout layout = {memory, 0};
+    struct memory_layout layout = {memory, 0};
     struct chunk *chunk = &eigen->chunk;
 
-    chunk->info = take(&layout, count * sizeof *chunk->info);
-    chunk->their_info = take(&layout, count * sizeof *chunk->their_info);
-    chunk->scratch = take(&layout, count * n * n * sizeof *chunk->scratch);
-    eigen->value = take(&layout, count * n * sizeof *eigen->value);
-    eigen->work = take(&layout, eigen->has.device);
+    chunk->info = memory_take(&layout, count, sizeof *chunk->info);
+    chunk->their_info = memory_take(&layout, count, sizeof *chunk->their_info);
+    chunk->scratch = memory_take(&layout, count * n * n, sizeof *chunk->scratch);
+    eigen->value = memory_take(&layout, count * n, sizeof *eigen->value);
+    eigen->work = memory_take(&layout, eigen->has.device, 1);
     return layout.used;
 }
 

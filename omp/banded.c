@@ -62,38 +62,36 @@ static struct linalg_root root_of(const struct shape *shape, const struct worksp
                                 .spread = work->spread};
 }
 
-/* Returns the bytes; lays the arrays out when memory is not NULL. */
-static size_t layout(const struct linalg *linalg, const struct shape *shape, char *memory,
-                     struct workspace *work)
+static double *take(struct memory_layout *layout, size_t count)
 {
-    size_t core = shape->core_nspec, nwave = shape->nwave, bytes = 0;
-    double **const arrays[] = {&work->matrix, &work->inverse, &work->x,    &work->diagonal, &work->c,
-                               &work->vector, &work->product, &work->root, &work->edge,     &work->spread};
-    const size_t counts[] = {linalg_band_size(shape->n, shape->tband),
-                             linalg_band_size(shape->n, shape->zband),
-                             TILE * linalg_band_ntile(shape->n),
-                             shape->n,
-                             core * (shape->band + 1) * nwave,
-                             core * RESOLVE_VECTORS * nwave,
-                             core * RESOLVE_VECTORS * nwave,
-                             core * (shape->half + 1) * nwave,
-                             core * nwave,
-                             core};
-    struct linalg_root root = root_of(shape, work);
-    size_t inverse_bytes = linalg_band_inverse_bytes(linalg, shape->n, shape->tband, shape->zband, 1);
-    size_t root_bytes = linalg_band_root_bytes(linalg, &root, core);
+    return memory_take(layout, count, sizeof(double));
+}
 
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        if (memory) *arrays[i] = (double *)(memory + bytes);
-        bytes += memory_round_up(counts[i] * sizeof(double));
-    }
-    work->info = memory ? (int *)(memory + bytes) : NULL;
-    bytes += memory_round_up(core * sizeof(int));
-    work->todo = memory ? (size_t *)(memory + bytes) : NULL;
-    bytes += memory_round_up(core * sizeof(size_t));
-    work->linalg = memory ? memory + bytes : NULL;
-    work->linalg_bytes = max_size(inverse_bytes, root_bytes);
-    return work->linalg_bytes == SIZE_MAX ? SIZE_MAX : bytes + work->linalg_bytes;
+/* Returns the bytes; lays the arrays out when memory is not NULL. */
+static size_t lay_out(const struct linalg *linalg, const struct shape *shape, char *memory,
+                      struct workspace *work)
+{
+    struct memory_layout layout = {memory, 0};
+    size_t core = shape->core_nspec, nwave = shape->nwave;
+    struct linalg_root root = root_of(shape, work);
+
+    work->matrix = take(&layout, linalg_band_size(shape->n, shape->tband));
+    work->inverse = take(&layout, linalg_band_size(shape->n, shape->zband));
+    work->x = take(&layout, TILE * linalg_band_ntile(shape->n));
+    work->diagonal = take(&layout, shape->n);
+    work->c = take(&layout, core * (shape->band + 1) * nwave);
+    work->vector = take(&layout, core * RESOLVE_VECTORS * nwave);
+    work->product = take(&layout, core * RESOLVE_VECTORS * nwave);
+    work->root = take(&layout, core * (shape->half + 1) * nwave);
+    work->edge = take(&layout, core * nwave);
+    work->spread = take(&layout, core);
+    work->info = memory_take(&layout, core, sizeof(int));
+    work->todo = memory_take(&layout, core, sizeof(size_t));
+    work->linalg_bytes = max_size(linalg_band_inverse_bytes(linalg, shape->n, shape->tband, shape->zband, 1),
+                                  linalg_band_root_bytes(linalg, &root, core));
+    if (work->linalg_bytes == SIZE_MAX) return SIZE_MAX;
+    work->linalg = memory_take(&layout, work->linalg_bytes, 1);
+    return layout.used;
 }
 
 size_t banded_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec, size_t band,
@@ -102,7 +100,7 @@ size_t banded_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, siz
     struct shape shape = shape_of(nspec, nwave, core_nspec, band, ndiag, true);
     struct workspace work = {0};
 
-    return layout(linalg, &shape, NULL, &work);
+    return lay_out(linalg, &shape, NULL, &work);
 }
 
 static bool factor(const struct linalg *linalg, const struct shape *shape, const struct workspace *work)
@@ -173,7 +171,7 @@ enum solved banded_solve(const struct linalg *linalg, const struct patch *patch,
     if (!resolve_is_possible(patch->band, ndiag)) return IMPRECISE; /* spots too large for the root */
     wide = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, true);
     shape = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, false);
-    if (layout(linalg, &wide, memory, &work) > work_bytes) return SINGULAR;
+    if (lay_out(linalg, &wide, memory, &work) > work_bytes) return SINGULAR;
     banded_fill(team_of_one(), shape.tband, normal, prior, work.matrix, work.x, work.diagonal);
     if (!factor(linalg, &shape, &work) || !invert(linalg, &shape, &work, work.x)) return SINGULAR;
     banded_deconvolved(team_of_one(), shape.nspec, shape.nwave, work.x, solution->deconvolved);

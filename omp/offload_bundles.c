@@ -5,15 +5,6 @@
 #include "omp/offload.h"
 #include "omp/spot_kernel.h"
 
-/* What may be read beside the spots counts nothing, but must be numbers. */
-TEAM_BODY void clear_pads(struct member member, const struct spots *spots)
-{
-    double *end = spots->value + spots->nspec * spots->nwave * spots->nx * spots->ny;
-
-    for (team_share(member, i, SPOT_LANES)) spots->memory[i] = end[i] = 0;
-    team_sync(member);
-}
-
 bool offload_spots(struct offload *offload, const struct offload_bundle *bundle, size_t nbundle,
                    double wave_min, double wave_step)
 {
@@ -39,7 +30,7 @@ bool offload_spots(struct offload *offload, const struct offload_bundle *bundle,
     for (size_t k = (size_t)omp_get_team_num(); k < count; k += (size_t)omp_get_num_teams()) {
         const struct spots *spots = all + k / nwave;
 
-        if (k % nwave == 0) clear_pads(team_member(), spots);
+        if (k % nwave == 0) spots_clear_pads(team_member(), spots);
         spots_at(team_member(), spots, k % nwave, scratch + omp_get_team_num());
     }
     return true;

@@ -10,23 +10,9 @@
 #include "omp/quality.h"
 #include "omp/resolve.h"
 
-/* Takes count elements; counts only, where there is no memory. */
-struct taker {
-    char *memory;
-    size_t bytes;
-};
-
-static void *take(struct taker *taker, size_t count, size_t size)
+static double *take_doubles(struct memory_layout *layout, size_t count)
 {
-    void *memory = taker->memory ? taker->memory + taker->bytes : NULL;
-
-    taker->bytes += memory_round_up(count * size);
-    return memory;
-}
-
-static double *take_doubles(struct taker *taker, size_t count)
-{
-    return take(taker, count, sizeof(double));
+    return memory_take(layout, count, sizeof(double));
 }
 
 static void set_sizes(const struct offload_shape *shape, struct chunk *chunk)
@@ -63,72 +49,72 @@ static size_t banded_linalg_bytes(const struct chunk *chunk, const struct linalg
                     linalg_band_root_bytes(linalg, &root, chunk->npatch * chunk->shape.core_nspec));
 }
 
-static void take_banded(struct taker *taker, const struct linalg *linalg, struct chunk *chunk)
+static void take_banded(struct memory_layout *layout, const struct linalg *linalg, struct chunk *chunk)
 {
     const struct offload_shape *shape = &chunk->shape;
     size_t nsystem = chunk->npatch * shape->core_nspec, nwave = shape->nwave;
 
-    chunk->matrix = take_doubles(taker, chunk->npatch * linalg_band_size(chunk->n, chunk->tband));
-    chunk->inverse = take_doubles(taker, chunk->npatch * linalg_band_size(chunk->n, chunk->zband));
-    chunk->c = take_doubles(taker, nsystem * (chunk->cband + 1) * nwave);
-    chunk->vector = take_doubles(taker, nsystem * RESOLVE_VECTORS * nwave);
-    chunk->product = take_doubles(taker, nsystem * RESOLVE_VECTORS * nwave);
-    chunk->root = take_doubles(taker, nsystem * (chunk->half + 1) * nwave);
-    chunk->edge = take_doubles(taker, nsystem * nwave);
-    chunk->spread = take_doubles(taker, nsystem);
+    chunk->matrix = take_doubles(layout, chunk->npatch * linalg_band_size(chunk->n, chunk->tband));
+    chunk->inverse = take_doubles(layout, chunk->npatch * linalg_band_size(chunk->n, chunk->zband));
+    chunk->c = take_doubles(layout, nsystem * (chunk->cband + 1) * nwave);
+    chunk->vector = take_doubles(layout, nsystem * RESOLVE_VECTORS * nwave);
+    chunk->product = take_doubles(layout, nsystem * RESOLVE_VECTORS * nwave);
+    chunk->root = take_doubles(layout, nsystem * (chunk->half + 1) * nwave);
+    chunk->edge = take_doubles(layout, nsystem * nwave);
+    chunk->spread = take_doubles(layout, nsystem);
     chunk->linalg_bytes = banded_linalg_bytes(chunk, linalg);
 }
 
-static void take_dense(struct taker *taker, const struct linalg *linalg, struct chunk *chunk)
+static void take_dense(struct memory_layout *layout, const struct linalg *linalg, struct chunk *chunk)
 {
     const struct offload_shape *shape = &chunk->shape;
     size_t nsystem = chunk->npatch * shape->core_nspec, nwave = shape->nwave;
 
-    chunk->matrix = take_doubles(taker, chunk->npatch * chunk->n * chunk->n);
-    chunk->root = take_doubles(taker, nsystem * nwave * nwave);
+    chunk->matrix = take_doubles(layout, chunk->npatch * chunk->n * chunk->n);
+    chunk->root = take_doubles(layout, nsystem * nwave * nwave);
     chunk->linalg_bytes = dense_linalg_bytes(linalg, chunk->n, nwave, shape->core_nspec, chunk->npatch);
 }
 
 /* Last, and in one piece: what returns to the host. */
-static void take_results(struct taker *taker, struct chunk *chunk)
+static void take_results(struct memory_layout *layout, struct chunk *chunk)
 {
     const struct offload_shape *shape = &chunk->shape;
     size_t nsystem = chunk->npatch * shape->core_nspec, nbin = nsystem * shape->core_nwave;
-    size_t before = taker->bytes;
+    size_t before = layout->used;
 
-    chunk->flux = chunk->results = take_doubles(taker, nbin);
-    chunk->ivar = take_doubles(taker, nbin);
-    chunk->chi2pix = take_doubles(taker, nbin);
-    chunk->resolution = take_doubles(taker, nbin * shape->ndiag);
-    chunk->largest = take_doubles(taker, chunk->npatch);
-    chunk->solved = take(taker, chunk->npatch, sizeof(int));
-    chunk->precise = take(taker, nsystem, sizeof(int));
-    chunk->results_bytes = taker->bytes - before;
+    chunk->flux = chunk->results = take_doubles(layout, nbin);
+    chunk->ivar = take_doubles(layout, nbin);
+    chunk->chi2pix = take_doubles(layout, nbin);
+    chunk->resolution = take_doubles(layout, nbin * shape->ndiag);
+    chunk->largest = take_doubles(layout, chunk->npatch);
+    chunk->solved = memory_take(layout, chunk->npatch, sizeof(int));
+    chunk->precise = memory_take(layout, nsystem, sizeof(int));
+    chunk->results_bytes = layout->used - before;
 }
 
 size_t chunk_layout(const struct offload_shape *shape, size_t npatch, size_t teams,
                     const struct linalg *linalg, char *memory, struct chunk *chunk)
 {
-    struct taker taker = {memory, 0};
+    struct memory_layout layout = {memory, 0};
 
     memset(chunk, 0, sizeof *chunk);
     set_sizes(shape, chunk);
     chunk->npatch = npatch;
-    chunk->normal = take(&taker, npatch, chunk->normal_bytes);
-    chunk->prior = take_doubles(&taker, npatch * chunk->n);
-    chunk->diagonal = take_doubles(&taker, npatch * chunk->n);
-    chunk->x = take_doubles(&taker, npatch * chunk->rows);
-    chunk->deconvolved = take_doubles(&taker, npatch * chunk->n);
-    chunk->pixel_scratch = take(&taker, min_size(teams, npatch), quality_bytes(shape->npix));
-    chunk->patch = take(&taker, npatch, sizeof(struct patch));
-    chunk->bundle = take(&taker, npatch, sizeof(unsigned));
+    chunk->normal = memory_take(&layout, npatch, chunk->normal_bytes);
+    chunk->prior = take_doubles(&layout, npatch * chunk->n);
+    chunk->diagonal = take_doubles(&layout, npatch * chunk->n);
+    chunk->x = take_doubles(&layout, npatch * chunk->rows);
+    chunk->deconvolved = take_doubles(&layout, npatch * chunk->n);
+    chunk->pixel_scratch = memory_take(&layout, min_size(teams, npatch), quality_bytes(shape->npix));
+    chunk->patch = memory_take(&layout, npatch, sizeof(struct patch));
+    chunk->bundle = memory_take(&layout, npatch, sizeof(unsigned));
     if (shape->dense)
-        take_dense(&taker, linalg, chunk);
+        take_dense(&layout, linalg, chunk);
     else
-        take_banded(&taker, linalg, chunk);
+        take_banded(&layout, linalg, chunk);
     if (chunk->linalg_bytes == SIZE_MAX) return SIZE_MAX;
-    chunk->linalg = take(&taker, chunk->linalg_bytes, 1);
-    take_results(&taker, chunk);
-    take(&taker, 1, sizeof(struct chunk)); /* for the kernels */
-    return taker.bytes;
+    chunk->linalg = memory_take(&layout, chunk->linalg_bytes, 1);
+    take_results(&layout, chunk);
+    memory_take(&layout, 1, sizeof(struct chunk)); /* for the kernels */
+    return layout.used;
 }

@@ -218,6 +218,15 @@ TEAM_BODY void spot_evaluate(struct member member, const struct spots *spots, si
     spot_normalise(member, nx, ny, scratch->core, scratch->shared, pixels);
 }
 
+/* What may be read beside the spots counts nothing, but must be numbers. */
+TEAM_BODY void spots_clear_pads(struct member member, const struct spots *spots)
+{
+    double *end = spots->value + spots->nspec * spots->nwave * spots->nx * spots->ny;
+
+    for (team_share(member, i, SPOT_LANES)) spots->memory[i] = end[i] = 0;
+    team_sync(member);
+}
+
 /* All spots of a bundle at its wavelength number `wave`. */
 TEAM_BODY void spots_at(struct member member, const struct spots *spots, size_t wave,
                         struct spot_scratch *scratch)

@@ -88,8 +88,7 @@ void spots_evaluate(struct spots *spots, size_t specmin, size_t nspec, double wa
                     size_t nwave)
 {
     spots_place(spots, specmin, nspec, wave_min, wave_step, nwave);
-    memset(spots->memory, 0, SPOT_LANES * sizeof(double)); /* what may be read beside the spots */
-    memset(spots->value + nspec * nwave * spots->nx * spots->ny, 0, SPOT_LANES * sizeof(double));
+    spots_clear_pads(team_of_one(), spots);
 #pragma omp parallel for schedule(static)
     for (size_t w = 0; w < nwave; w++) {
         struct spot_scratch scratch;

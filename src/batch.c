@@ -73,13 +73,6 @@ static enum status parse(int argc, const char **argv, struct batch_options *opti
     return status == STATUS_OK ? check_options(options, log, error) : status;
 }
 
-/* What rank 0 says to all. */
-static long agree(const struct ranks *world, long number)
-{
-    ranks_broadcast(world, 0, &number, sizeof number);
-    return number;
-}
-
 /* Rank 0 reads the table and checks it; all get it. */
 static enum status share_tasks(struct batch *batch, const char *name, const char **common, size_t ncommon,
                                struct error *error)
@@ -90,12 +83,12 @@ static enum status share_tasks(struct batch *batch, const char *name, const char
     size_t size = 0;
     enum status status = is_root ? tasks_read(name, &text, &size, error) : STATUS_OK;
 
-    status = (enum status)agree(world, status);
+    status = (enum status)ranks_announce(world, status);
     if (status != STATUS_OK) {
         free(text);
         return status;
     }
-    size = (size_t)agree(world, (long)size);
+    size = (size_t)ranks_announce(world, (long)size);
     if (!is_root) text = malloc(size + 1);
     if (!text) abort(); /* the others wait for this rank: let mpiexec end them */
     ranks_broadcast(world, 0, text, size + 1);
@@ -105,7 +98,7 @@ static enum status share_tasks(struct batch *batch, const char *name, const char
     if (is_root && status == STATUS_OK) status = tasks_check(&batch->tasks, error);
     if (is_root && status == STATUS_OK && batch->options.timing)
         status = output_check(batch->options.timing, error);
-    return (enum status)agree(world, status);
+    return (enum status)ranks_announce(world, status);
 }
 
 /* World into groups, a group into those that extract and those that read and write. */
@@ -199,7 +192,7 @@ static void extract_as_root(struct batch *batch, struct batch_pipe *pipe)
         if (flight->status == STATUS_OK && !flight->is_complete) {
             flight->is_dropped = interrupt_noted() != 0;
             if (!flight->is_dropped) {
-                share_announce(&batch->share, flight->task);
+                ranks_announce(batch->compute, flight->task);
                 flight->status = session_extract(&flight->session, &batch->share, &batch->events[LANE_MAIN],
                                                  (int)flight->task, &flight->error);
             }
@@ -207,14 +200,14 @@ static void extract_as_root(struct batch *batch, struct batch_pipe *pipe)
         }
         pipe_put(pipe, flight);
     }
-    share_announce(&batch->share, -1);
+    ranks_announce(batch->compute, -1);
 }
 
 static void extract_as_member(struct batch *batch)
 {
     for (;;) {
         double now = timing_now();
-        long task = share_announce(&batch->share, 0);
+        long task = ranks_announce(batch->compute, 0);
         struct flight *flight;
 
         events_add(&batch->events[LANE_MAIN], EVENT_WAIT_INPUT, now, (int)task);
@@ -302,7 +295,7 @@ enum status batch_command(int argc, const char **argv, struct error *error)
     if (passive != 0) log_debug(&batch.log, "OMP_WAIT_POLICY cannot be set");
     if (status == STATUS_OK) {
         status = parsed == STATUS_OK ? run(&batch, words, error) : parsed;
-        status = (enum status)agree(batch.world, status);
+        status = (enum status)ranks_announce(batch.world, status);
         if (ranks_rank(batch.world) > 0) error->text[0] = '\0'; /* rank 0 says it */
     }
     batch_free(&batch);

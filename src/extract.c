@@ -308,7 +308,7 @@ static enum status run(struct session *session, struct share *share, struct erro
     status = share_agree(share->ranks, status, &session->log, error);
     if (status != STATUS_OK) return status;
     if (is_root) status = prepare(session, ranks_size(share->ranks), error);
-    if (share_announce(share, status) != STATUS_OK) return status;
+    if (ranks_announce(share->ranks, status) != STATUS_OK) return status;
     status = session_extract(session, share, &events, 0, error);
     events_free(&events);
     if (!is_root) return status;
@@ -341,7 +341,7 @@ enum status extract_command(int argc, const char **argv, struct error *error)
     if (status == STATUS_OK) status = share_begin(&share, world, error);
     if (status == STATUS_OK) {
         status = parsed == STATUS_OK ? run(&session, &share, error) : parsed;
-        status = (enum status)share_announce(&share, status);
+        status = (enum status)ranks_announce(world, status);
         if (ranks_rank(world) > 0) error->text[0] = '\0'; /* rank 0 says it */
     }
     session_free(&session);

@@ -303,7 +303,7 @@ static bool add_model(struct batch *batch, size_t b)
                        plan->nwave, flux, job->frame->wave_step, (int)min, (int)max, job->strip)) {
         return false;
     }
-    job_add_strip(job, min, max - min);
+    frame_add_to_model(job->frame, min, max - min, job->strip);
     return true;
 }
 

@@ -91,17 +91,6 @@ void job_evaluate_bundle(struct job *job, const struct planned_bundle *bundle, s
     timing_add(timing, STAGE_OVERLAPS, now, bundle->nspec * plan->spot_nwave);
 }
 
-void job_add_strip(struct job *job, size_t column, size_t width)
-{
-    struct frame *frame = job->frame;
-
-    for (size_t y = 0; y < job->pixels.ny; y++) {
-        double *to = frame->model + y * frame->model_nx + (column - frame->model_column);
-
-        for (size_t x = 0; x < width; x++) to[x] += job->strip[y * width + x];
-    }
-}
-
 /* Each bundle's light is summed apart, then added to the image: so that the sums are the same when bundles
  * are extracted apart. */
 static void add_model(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
@@ -120,7 +109,7 @@ static void add_model(struct job *job, const struct planned_bundle *bundle, stru
     model_add(&job->spots, bundle->keep_first, bundle->keep_nspec, plan->spot_wave_first, plan->nwave,
               frame->flux + row * plan->nwave, plan->nwave, options->wave_step, min, max, job->pixels.ny,
               job->strip);
-    job_add_strip(job, min, width);
+    frame_add_to_model(frame, min, width, job->strip);
     timing_add(timing, STAGE_MODEL, now, bundle->keep_nspec * plan->nwave);
 }
 

@@ -55,9 +55,6 @@ enum status job_alloc_host(struct job *job, struct error *error);
 /* Spots and overlaps of a bundle, on the host. */
 void job_evaluate_bundle(struct job *job, const struct planned_bundle *bundle, struct timing *timing);
 
-/* Adds the strip, a bundle's model of these columns, to the frame's. */
-void job_add_strip(struct job *job, size_t column, size_t width);
-
 /* What became of a patch. */
 enum outcome { EXTRACTED, REGULARISED, UNSOLVED, EMPTY };
 

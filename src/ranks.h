@@ -54,6 +54,14 @@ int ranks_local(const struct ranks *ranks);
 
 void ranks_barrier(const struct ranks *ranks);
 void ranks_broadcast(const struct ranks *ranks, int root, void *data, size_t bytes);
+
+/* Rank 0 says a number, all others get it (collective). */
+static inline long ranks_announce(const struct ranks *ranks, long number)
+{
+    ranks_broadcast(ranks, 0, &number, sizeof number);
+    return number;
+}
+
 void ranks_send(const struct ranks *ranks, int to, const void *data, size_t bytes);
 void ranks_receive(const struct ranks *ranks, int from, void *data, size_t bytes);
 

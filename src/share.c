@@ -17,12 +17,6 @@ void share_end(struct share *share)
     *share = (struct share){0};
 }
 
-long share_announce(const struct share *share, long number)
-{
-    ranks_broadcast(share->ranks, 0, &number, sizeof number);
-    return number;
-}
-
 enum status share_agree(const struct ranks *ranks, enum status status, const struct log *log,
                         struct error *error)
 {
@@ -150,7 +144,7 @@ enum status share_extract(struct share *share, struct session *session, struct e
 
     if (ranks_size(share->ranks) == 1) return extract_alone(session, events, task, error);
     if (is_root) status = prepare(share, session, &parts, error);
-    if (share_announce(share, status) != STATUS_OK) {
+    if (ranks_announce(share->ranks, status) != STATUS_OK) {
         parts_free(&parts);
         return status;
     }

@@ -16,9 +16,6 @@ struct share {
 enum status share_begin(struct share *share, const struct ranks *ranks, struct error *error);
 void share_end(struct share *share);
 
-/* Rank 0 says a number, all others get it. */
-long share_announce(const struct share *share, long number);
-
 /* Whether all ranks have succeeded: STATUS_OK, or the status, and on rank 0 the error, of one that has not;
  * those of the others are logged by them. */
 enum status share_agree(const struct ranks *ranks, enum status status, const struct log *log,

@@ -118,17 +118,6 @@ static void take_own_parts(struct parts *own, struct frame *frame)
     }
 }
 
-static void add_strips(const struct strip *strip, size_t count, struct frame *frame)
-{
-    for (size_t i = 0; frame->model && i < count; i++) {
-        for (size_t y = 0; y < frame->model_ny; y++) {
-            double *to = frame->model + y * frame->model_nx + strip[i].column;
-
-            for (size_t x = 0; x < strip[i].nx; x++) to[x] += strip[i].model[y * strip[i].nx + x];
-        }
-    }
-}
-
 enum status parts_gather(struct parts *own, struct session *session, const struct ranks *ranks,
                          struct error *error)
 {
@@ -147,6 +136,8 @@ enum status parts_gather(struct parts *own, struct session *session, const struc
             *error = parts.error;
         }
     }
-    if (status == STATUS_OK) add_strips(own->strip, own->nunit, &session->frame);
+    for (size_t i = 0; status == STATUS_OK && session->frame.model && i < own->nunit; i++) {
+        frame_add_to_model(&session->frame, own->strip[i].column, own->strip[i].nx, own->strip[i].model);
+    }
     return status;
 }

@@ -19,6 +19,15 @@ void preproc_free(struct preproc *preproc)
     memset(preproc, 0, sizeof *preproc);
 }
 
+void frame_add_to_model(struct frame *frame, size_t column, size_t width, const double *strip)
+{
+    for (size_t y = 0; y < frame->model_ny; y++) {
+        double *to = frame->model + y * frame->model_nx + (column - frame->model_column);
+
+        for (size_t x = 0; x < width; x++) to[x] += strip[y * width + x];
+    }
+}
+
 void frame_free(struct frame *frame)
 {
     free(frame->spectrum);

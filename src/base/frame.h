@@ -68,4 +68,7 @@ void preproc_free(struct preproc *preproc);
 void frame_free(struct frame *frame);
 void table_free(struct table *table);
 
+/* Adds a strip[model_ny][width] to the model from this column of the CCD on. */
+void frame_add_to_model(struct frame *frame, size_t column, size_t width, const double *strip);
+
 #endif

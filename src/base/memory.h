@@ -24,4 +24,18 @@ static inline size_t memory_round_up(size_t bytes)
     return (bytes + MEMORY_ALIGNMENT - 1) / MEMORY_ALIGNMENT * MEMORY_ALIGNMENT;
 }
 
+/* Arrays laid out one after another in one workspace; where memory is NULL their bytes are only counted. */
+struct memory_layout {
+    char *memory;
+    size_t used; /* bytes */
+};
+
+static inline void *memory_take(struct memory_layout *layout, size_t count, size_t size)
+{
+    void *array = layout->memory ? layout->memory + layout->used : NULL;
+
+    layout->used += memory_round_up(count * size);
+    return array;
+}
+
 #endif
