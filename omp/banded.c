@@ -13,10 +13,8 @@ enum { TILE = LINALG_TILE };
 /* Sizes of a patch's systems. */
 struct shape {
     size_t nspec, nwave, core_nspec;
-    size_t n;            /* unknowns, wavelength-major */
-    size_t tband, zband; /* tiles below the diagonal of M and L, and of C */
-    size_t band;         /* wavelengths to which C_ss is used */
-    size_t half;         /* diagonals of R on each side */
+    size_t n; /* unknowns, wavelength-major */
+    struct bands bands;
 };
 
 struct workspace {
@@ -39,21 +37,19 @@ struct workspace {
 static struct shape shape_of(size_t nspec, size_t nwave, size_t core_nspec, size_t band, size_t ndiag,
                              bool wide)
 {
-    struct shape shape = {.nspec = nspec, .nwave = nwave, .core_nspec = core_nspec, .n = nspec * nwave};
-
-    shape.half = min_size(ndiag / 2, RESOLVE_BAND_MAX);
-    shape.tband = tiles_below(band, nspec, nspec - 1);
-    shape.band = resolve_band(band, shape.half, wide);
-    shape.zband = max_size(shape.tband, tiles_below(shape.band, nspec, 0));
-    return shape;
+    return (struct shape){.nspec = nspec,
+                          .nwave = nwave,
+                          .core_nspec = core_nspec,
+                          .n = nspec * nwave,
+                          .bands = resolve_bands(nspec, band, ndiag, wide)};
 }
 
 static struct linalg_root root_of(const struct shape *shape, const struct workspace *work)
 {
     return (struct linalg_root){.n = shape->nwave,
-                                .band = shape->band,
+                                .band = shape->bands.c,
                                 .nvec = RESOLVE_VECTORS,
-                                .half = shape->half,
+                                .half = shape->bands.half,
                                 .inverse = work->c,
                                 .vector = work->vector,
                                 .product = work->product,
@@ -75,20 +71,21 @@ static size_t lay_out(const struct linalg *linalg, const struct shape *shape, ch
     size_t core = shape->core_nspec, nwave = shape->nwave;
     struct linalg_root root = root_of(shape, work);
 
-    work->matrix = take(&layout, linalg_band_size(shape->n, shape->tband));
-    work->inverse = take(&layout, linalg_band_size(shape->n, shape->zband));
+    work->matrix = take(&layout, linalg_band_size(shape->n, shape->bands.tband));
+    work->inverse = take(&layout, linalg_band_size(shape->n, shape->bands.zband));
     work->x = take(&layout, TILE * linalg_band_ntile(shape->n));
     work->diagonal = take(&layout, shape->n);
-    work->c = take(&layout, core * (shape->band + 1) * nwave);
+    work->c = take(&layout, core * (shape->bands.c + 1) * nwave);
     work->vector = take(&layout, core * RESOLVE_VECTORS * nwave);
     work->product = take(&layout, core * RESOLVE_VECTORS * nwave);
-    work->root = take(&layout, core * (shape->half + 1) * nwave);
+    work->root = take(&layout, core * (shape->bands.half + 1) * nwave);
     work->edge = take(&layout, core * nwave);
     work->spread = take(&layout, core);
     work->info = memory_take(&layout, core, sizeof(int));
     work->todo = memory_take(&layout, core, sizeof(size_t));
-    work->linalg_bytes = max_size(linalg_band_inverse_bytes(linalg, shape->n, shape->tband, shape->zband, 1),
-                                  linalg_band_root_bytes(linalg, &root, core));
+    work->linalg_bytes =
+        max_size(linalg_band_inverse_bytes(linalg, shape->n, shape->bands.tband, shape->bands.zband, 1),
+                 linalg_band_root_bytes(linalg, &root, core));
     if (work->linalg_bytes == SIZE_MAX) return SIZE_MAX;
     work->linalg = memory_take(&layout, work->linalg_bytes, 1);
     return layout.used;
@@ -107,8 +104,8 @@ static bool factor(const struct linalg *linalg, const struct shape *shape, const
 {
     int info;
 
-    return linalg_band_cholesky(linalg, shape->n, shape->tband, work->matrix, work->x, 1, &info) == 0 &&
-           banded_is_regular(team_of_one(), shape->tband, shape->n, work->matrix, work->diagonal, NULL);
+    return linalg_band_cholesky(linalg, shape->n, shape->bands.tband, work->matrix, work->x, 1, &info) == 0 &&
+           banded_is_regular(team_of_one(), shape->bands.tband, shape->n, work->matrix, work->diagonal, NULL);
 }
 
 /* The diagonals of C_ss, and the vectors that Q_s is to multiply, for the spectra still to be done. */
@@ -120,8 +117,8 @@ static void gather(const struct patch *patch, const struct shape *shape, const s
     for (size_t k = 0; k < ntodo; k++) {
         size_t spec = patch->core_spec + todo[k];
 
-        resolve_diagonals(work->inverse, shape->zband, nspec, nwave, spec, shape->band,
-                          work->c + k * (shape->band + 1) * nwave);
+        resolve_diagonals(work->inverse, shape->bands.zband, nspec, nwave, spec, shape->bands.c,
+                          work->c + k * (shape->bands.c + 1) * nwave);
         resolve_vectors(nwave, deconvolved + spec * nwave, work->vector + k * RESOLVE_VECTORS * nwave);
     }
 }
@@ -132,8 +129,8 @@ static bool invert(const struct linalg *linalg, const struct shape *shape, const
 {
     int info;
 
-    return linalg_band_inverse(linalg, shape->n, shape->tband, shape->zband, work->matrix, work->inverse, x,
-                               1, work->linalg, work->linalg_bytes, &info) == 0;
+    return linalg_band_inverse(linalg, shape->n, shape->bands.tband, shape->bands.zband, work->matrix,
+                               work->inverse, x, 1, work->linalg, work->linalg_bytes, &info) == 0;
 }
 
 /* Resolves the spectra listed in todo; those that turn out imprecise stay there. Returns how many. */
@@ -152,7 +149,7 @@ static size_t resolve(const struct linalg *linalg, const struct patch *patch, co
 
         if (work->info[k] != 0 ||
             !resolve_spectrum(&spectrum, patch->core_wave, bins, flux, ivar,
-                              solution->resolution + s * (2 * shape->half + 1) * bins) ||
+                              solution->resolution + s * (2 * shape->bands.half + 1) * bins) ||
             !resolve_is_precise(&spectrum, patch->core_wave, bins, nwave, banded_flux_error)) {
             todo[left++] = s;
         }
@@ -172,12 +169,12 @@ enum solved banded_solve(const struct linalg *linalg, const struct patch *patch,
     wide = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, true);
     shape = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->band, ndiag, false);
     if (lay_out(linalg, &wide, memory, &work) > work_bytes) return SINGULAR;
-    banded_fill(team_of_one(), shape.tband, normal, prior, work.matrix, work.x, work.diagonal);
+    banded_fill(team_of_one(), shape.bands.tband, normal, prior, work.matrix, work.x, work.diagonal);
     if (!factor(linalg, &shape, &work) || !invert(linalg, &shape, &work, work.x)) return SINGULAR;
     banded_deconvolved(team_of_one(), shape.nspec, shape.nwave, work.x, solution->deconvolved);
     for (size_t s = 0; s < left; s++) work.todo[s] = s;
     left = resolve(linalg, patch, &shape, &work, solution, work.todo, left);
-    if (left > 0 && wide.band > shape.band && invert(linalg, &wide, &work, NULL)) {
+    if (left > 0 && wide.bands.c > shape.bands.c && invert(linalg, &wide, &work, NULL)) {
         left = resolve(linalg, patch, &wide, &work, solution, work.todo, left);
     }
     return left == 0 ? SOLVED : IMPRECISE;

@@ -3,13 +3,14 @@
 #define UNSPOT_OMP_OFFLOAD_CHUNK_H
 
 #include "omp/offload.h"
+#include "omp/resolve.h"
 
 /* What the kernels see: all pointers are the device's, arrays are one patch after another. */
 struct chunk {
     struct offload_shape shape;
     size_t npatch;
-    size_t n, rows;                   /* unknowns of a patch; the same, in whole tiles */
-    size_t tband, zband, cband, half; /* see struct shape in banded.c */
+    size_t n, rows; /* unknowns of a patch; the same, in whole tiles */
+    struct bands bands;
     double regularize, psferr;
     struct pixels pixels;
     const struct spots *spots; /* [bundle] */
@@ -29,10 +30,9 @@ struct chunk {
     void *linalg;
     size_t linalg_bytes;
 
-    double *results; /* first of what returns */
+    struct offload_results results; /* but for the times; they return in one piece */
     size_t results_bytes;
-    double *flux, *ivar, *chi2pix, *resolution, *largest; /* as in struct offload_results */
-    int *solved, *precise;
+    struct chunk *there; /* this, on the device */
 
     double *overlap_scratch, *shared, *pixel_scratch; /* [teams] */
     size_t overlap_scratch_size;
@@ -49,7 +49,22 @@ void chunk_gather(const struct chunk *chunk, size_t npatch, int teams, int team)
 void chunk_resolve(const struct chunk *chunk, size_t nsystem, int teams, int team);
 void chunk_quality(const struct chunk *chunk, size_t npatch, int teams, int team);
 
+/* Lays the results out, on either side, and returns their bytes. */
+size_t chunk_results_layout(const struct chunk *chunk, char *memory, struct offload_results *results);
+
 /* What linalg_band_root() works on. */
-struct linalg_root chunk_root(const struct chunk *chunk);
+TEAM_BODY struct linalg_root chunk_root(const struct chunk *chunk)
+{
+    return (struct linalg_root){.n = chunk->shape.nwave,
+                                .band = chunk->bands.c,
+                                .nvec = RESOLVE_VECTORS,
+                                .half = chunk->bands.half,
+                                .inverse = chunk->c,
+                                .vector = chunk->vector,
+                                .product = chunk->product,
+                                .root = chunk->root,
+                                .edge = chunk->edge,
+                                .spread = chunk->spread};
+}
 
 #endif

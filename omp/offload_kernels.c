@@ -25,13 +25,13 @@ TEAM_BODY void fill_patch(struct member member, const struct chunk *chunk, size_
     normal_place(&normal, nspec, nwave, chunk->shape.band, chunk->normal + k * chunk->normal_bytes);
     normal_fill(member, &normal, chunk->patch + k, overlaps, spots, &chunk->pixels, &scratch, own);
     largest = solver_prior(member, n, normal.weight, chunk->regularize, shared, prior);
-    if (member.index == 0) chunk->largest[k] = largest;
+    if (member.index == 0) chunk->results.largest[k] = largest;
     if (chunk->shape.dense) {
         dense_expand(member, chunk->patch + k, &normal, prior, chunk->matrix + k * n * n, chunk->x + k * n,
                      chunk->diagonal + k * n);
     } else {
-        banded_fill(member, chunk->tband, &normal, prior,
-                    chunk->matrix + k * linalg_band_size(n, chunk->tband), chunk->x + k * chunk->rows,
+        banded_fill(member, chunk->bands.tband, &normal, prior,
+                    chunk->matrix + k * linalg_band_size(n, chunk->bands.tband), chunk->x + k * chunk->rows,
                     chunk->diagonal + k * n);
     }
 }
@@ -50,19 +50,19 @@ TEAM_BODY void gather_banded(struct member member, const struct chunk *chunk, si
 {
     const struct offload_shape *shape = &chunk->shape;
     const size_t n = chunk->n, nwave = shape->nwave, core = shape->core_nspec;
-    const double *inverse = chunk->inverse + k * linalg_band_size(n, chunk->zband);
+    const double *inverse = chunk->inverse + k * linalg_band_size(n, chunk->bands.zband);
     double *deconvolved = chunk->deconvolved + k * n;
-    const bool regular =
-        banded_is_regular(member, chunk->tband, n, chunk->matrix + k * linalg_band_size(n, chunk->tband),
-                          chunk->diagonal + k * n, shared);
+    const bool regular = banded_is_regular(member, chunk->bands.tband, n,
+                                           chunk->matrix + k * linalg_band_size(n, chunk->bands.tband),
+                                           chunk->diagonal + k * n, shared);
 
-    if (member.index == 0) chunk->solved[k] = regular;
+    if (member.index == 0) chunk->results.solved[k] = regular;
     banded_deconvolved(member, shape->nspec, nwave, chunk->x + k * chunk->rows, deconvolved);
     for (size_t s = 0; s < core; s++) {
         size_t spec = chunk->patch[k].core_spec + s, system = k * core + s;
 
-        resolve_take_diagonals(member, inverse, chunk->zband, shape->nspec, nwave, spec, chunk->cband,
-                               chunk->c + system * (chunk->cband + 1) * nwave);
+        resolve_take_diagonals(member, inverse, chunk->bands.zband, shape->nspec, nwave, spec, chunk->bands.c,
+                               chunk->c + system * (chunk->bands.c + 1) * nwave);
         resolve_make_vectors(member, nwave, deconvolved + spec * nwave,
                              chunk->vector + system * RESOLVE_VECTORS * nwave);
     }
@@ -74,7 +74,7 @@ TEAM_BODY void gather_dense(struct member member, const struct chunk *chunk, siz
     const bool regular =
         dense_is_regular(member, n, chunk->matrix + k * n * n, chunk->diagonal + k * n, shared);
 
-    if (member.index == 0) chunk->solved[k] = regular;
+    if (member.index == 0) chunk->results.solved[k] = regular;
     dense_deconvolved(member, chunk->patch + k, chunk->x + k * n, chunk->deconvolved + k * n);
 }
 
@@ -99,8 +99,8 @@ TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, s
     const size_t k = system / shape->core_nspec, s = system % shape->core_nspec, nwave = shape->nwave;
     const size_t bins = shape->core_nwave;
     const struct patch *patch = chunk->patch + k;
-    double *flux = chunk->flux + system * bins, *ivar = chunk->ivar + system * bins;
-    double *resolution = chunk->resolution + system * shape->ndiag * bins;
+    double *flux = chunk->results.flux + system * bins, *ivar = chunk->results.ivar + system * bins;
+    double *resolution = chunk->results.resolution + system * shape->ndiag * bins;
     bool good;
 
     if (shape->dense) { /* the row sums go where the patch's y was */
@@ -110,20 +110,14 @@ TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, s
                              chunk->deconvolved + k * chunk->n + (patch->core_spec + s) * nwave, shared,
                              row_sum, flux, ivar, resolution);
     } else {
-        const struct linalg_root root = {.n = nwave,
-                                         .band = chunk->cband,
-                                         .half = chunk->half,
-                                         .product = chunk->product,
-                                         .root = chunk->root,
-                                         .edge = chunk->edge,
-                                         .spread = chunk->spread};
+        const struct linalg_root root = chunk_root(chunk);
         const struct spectrum_root spectrum = resolve_root(&root, system);
 
         good =
             resolve_make_spectrum(member, &spectrum, patch->core_wave, bins, shared, flux, ivar, resolution);
         good &= resolve_check(member, &spectrum, patch->core_wave, bins, nwave, banded_flux_error, shared);
     }
-    if (member.index == 0) chunk->precise[system] = good;
+    if (member.index == 0) chunk->results.precise[system] = good;
     team_sync(member);
 }
 
@@ -146,6 +140,6 @@ void chunk_quality(const struct chunk *chunk, size_t npatch, int teams, int team
 
         quality_of_patch(team_member(), chunk->patch + k, chunk->spots + chunk->bundle[k], &chunk->pixels,
                          chunk->deconvolved + k * chunk->n, chunk->psferr,
-                         chunk->chi2pix + k * shape->core_nspec * shape->core_nwave, scratch);
+                         chunk->results.chi2pix + k * shape->core_nspec * shape->core_nwave, scratch);
     }
 }

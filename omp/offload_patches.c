@@ -31,28 +31,22 @@ size_t offload_patches_held(const struct offload *offload, const struct offload_
     return fits;
 }
 
-/* The chunk's arrays, what they start from, and its description on the device, at the end of the arena's
- * part that it uses. NULL when the device fails. */
-static struct chunk *place(struct offload *offload, const struct offload_shape *shape,
-                           const struct patch *patch, const unsigned *bundle, size_t npatch,
-                           struct chunk *chunk)
+/* The chunk's arrays in the arena, and what they start from. False when the device fails. */
+static bool place(struct offload *offload, const struct offload_shape *shape, const struct patch *patch,
+                  const unsigned *bundle, size_t npatch, struct chunk *chunk)
 {
     size_t bytes =
         chunk_layout(shape, npatch, offload->device->teams, offload->linalg, offload->arena, chunk);
-    struct chunk *there = (struct chunk *)(offload->arena + bytes - memory_round_up(sizeof *chunk));
 
-    if (bytes > offload->arena_bytes) return NULL;
+    if (bytes > offload->arena_bytes) return false;
     chunk->pixels = offload->pixels;
     chunk->spots = offload->bundle_spots;
     chunk->overlaps = offload->bundle_overlaps;
     chunk->overlap_scratch = offload->overlap_scratch;
     chunk->overlap_scratch_size = offload_overlap_scratch(&offload->sizes, &offload->spots);
     chunk->shared = offload->team_shared;
-    if (!device_upload((void *)chunk->patch, patch, npatch * sizeof *patch) ||
-        !device_upload((void *)chunk->bundle, bundle, npatch * sizeof *bundle)) {
-        return NULL;
-    }
-    return there;
+    return device_upload((void *)chunk->patch, patch, npatch * sizeof *patch) &&
+           device_upload((void *)chunk->bundle, bundle, npatch * sizeof *bundle);
 }
 
 /* Marks patches whose systems failed; info[npatch] of one operation. */
@@ -65,18 +59,18 @@ static void note_failures(size_t npatch, int failed, const int *info, int *bad)
 static void factor_banded(const struct offload *offload, const struct chunk *chunk, int *info, int *bad)
 {
     const struct linalg *linalg = offload->linalg;
-    int failed =
-        linalg_band_cholesky(linalg, chunk->n, chunk->tband, chunk->matrix, chunk->x, chunk->npatch, info);
+    int failed = linalg_band_cholesky(linalg, chunk->n, chunk->bands.tband, chunk->matrix, chunk->x,
+                                      chunk->npatch, info);
 
     note_failures(chunk->npatch, failed, info, bad);
-    failed = linalg_band_inverse(linalg, chunk->n, chunk->tband, chunk->zband, chunk->matrix, chunk->inverse,
-                                 chunk->x, chunk->npatch, chunk->linalg, chunk->linalg_bytes, info);
+    failed = linalg_band_inverse(linalg, chunk->n, chunk->bands.tband, chunk->bands.zband, chunk->matrix,
+                                 chunk->inverse, chunk->x, chunk->npatch, chunk->linalg, chunk->linalg_bytes,
+                                 info);
     note_failures(chunk->npatch, failed, info, bad);
 }
 
 /* x and the blocks of the inverse. The factor must be looked at before it is destroyed. */
-static void factor_dense(const struct offload *offload, const struct chunk *chunk, const struct chunk *there,
-                         int *info, int *bad)
+static void factor_dense(const struct offload *offload, const struct chunk *chunk, int *info, int *bad)
 {
     const struct linalg *linalg = offload->linalg;
     const int teams = offload_teams(offload, chunk->npatch), team = offload->device->team_size;
@@ -87,7 +81,7 @@ static void factor_dense(const struct offload *offload, const struct chunk *chun
     failed = linalg_cholesky_solve(linalg, chunk->n, 1, chunk->matrix, chunk->x, chunk->npatch, chunk->linalg,
                                    chunk->linalg_bytes, info);
     note_failures(chunk->npatch, failed, info, bad);
-    chunk_gather(there, chunk->npatch, teams, team);
+    chunk_gather(chunk->there, chunk->npatch, teams, team);
     failed =
         linalg_inverse_blocks(linalg, chunk->n, chunk->shape.nwave, chunk->shape.core_nspec, chunk->matrix,
                               chunk->root, chunk->npatch, chunk->linalg, chunk->linalg_bytes, info);
@@ -107,22 +101,12 @@ static int take_roots(const struct offload *offload, const struct chunk *chunk, 
     return linalg_band_root(offload->linalg, &root, nsystem, chunk->linalg, chunk->linalg_bytes, info);
 }
 
-/* The results' arrays on the host, laid out as on the device. */
 static bool alloc_results(const struct chunk *chunk, struct offload_results *results)
 {
     char *memory = memory_raw(chunk->results_bytes, 1);
-    const char *first = (const char *)chunk->results;
 
-    *results = (struct offload_results){.memory = memory};
-    if (!memory) return false;
-    results->flux = (double *)(memory + ((const char *)chunk->flux - first));
-    results->ivar = (double *)(memory + ((const char *)chunk->ivar - first));
-    results->chi2pix = (double *)(memory + ((const char *)chunk->chi2pix - first));
-    results->resolution = (double *)(memory + ((const char *)chunk->resolution - first));
-    results->largest = (double *)(memory + ((const char *)chunk->largest - first));
-    results->solved = (int *)(memory + ((const char *)chunk->solved - first));
-    results->precise = (int *)(memory + ((const char *)chunk->precise - first));
-    return true;
+    chunk_results_layout(chunk, memory, results);
+    return memory != NULL;
 }
 
 void offload_results_free(struct offload_results *results)
@@ -155,9 +139,10 @@ static double end_stage(double start, double *seconds)
     return now;
 }
 
-static bool solve(struct offload *offload, const struct chunk *chunk, const struct chunk *there, int *info,
-                  int *bad, struct offload_results *results)
+static bool solve(struct offload *offload, const struct chunk *chunk, int *info, int *bad,
+                  struct offload_results *results)
 {
+    const struct chunk *there = chunk->there;
     const size_t npatch = chunk->npatch, nsystem = npatch * chunk->shape.core_nspec;
     const int team = offload->device->team_size, teams = offload_teams(offload, npatch);
     double now = omp_get_wtime();
@@ -169,7 +154,7 @@ static bool solve(struct offload *offload, const struct chunk *chunk, const stru
     now = end_stage(now, &results->normal_seconds);
     stage_push("factor and inverse");
     if (chunk->shape.dense) {
-        factor_dense(offload, chunk, there, info, bad);
+        factor_dense(offload, chunk, info, bad);
     } else {
         factor_banded(offload, chunk, info, bad);
         chunk_gather(there, npatch, teams, team);
@@ -183,7 +168,7 @@ static bool solve(struct offload *offload, const struct chunk *chunk, const stru
     chunk_quality(there, npatch, teams, team);
     now = end_stage(now, &results->quality_seconds);
     stage_push("results");
-    copied = device_download(results->memory, chunk->results, chunk->results_bytes);
+    copied = device_download(results->memory, chunk->results.memory, chunk->results_bytes);
     end_stage(now, &results->copy_seconds);
     if (copied) merge_failures(chunk, bad, failed, info, results);
     return copied;
@@ -193,7 +178,8 @@ bool offload_solve(struct offload *offload, const struct offload_shape *shape, c
                    const unsigned *bundle, size_t npatch, double regularize, double psferr,
                    struct offload_results *results)
 {
-    struct chunk chunk, *there = place(offload, shape, patch, bundle, npatch, &chunk);
+    struct chunk chunk;
+    bool placed = place(offload, shape, patch, bundle, npatch, &chunk);
     int *info = memory_zeroed(npatch * max_size(1, shape->core_nspec), sizeof *info);
     int *bad = memory_zeroed(npatch, sizeof *bad);
     bool done = false;
@@ -201,9 +187,9 @@ bool offload_solve(struct offload *offload, const struct offload_shape *shape, c
     *results = (struct offload_results){0};
     chunk.regularize = regularize;
     chunk.psferr = psferr;
-    if (there && info && bad && alloc_results(&chunk, results) &&
-        device_upload(there, &chunk, sizeof chunk)) {
-        done = solve(offload, &chunk, there, info, bad, results);
+    if (placed && info && bad && alloc_results(&chunk, results) &&
+        device_upload(chunk.there, &chunk, sizeof chunk)) {
+        done = solve(offload, &chunk, info, bad, results);
     }
     free(info);
     free(bad);

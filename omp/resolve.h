@@ -38,6 +38,25 @@ static inline size_t tiles_below(size_t band, size_t nspec, size_t further)
     return (band * nspec + further + LINALG_TILE - 1) / LINALG_TILE;
 }
 
+/* How far below their diagonals the matrices of a patch reach. */
+struct bands {
+    size_t half;  /* R, on each side, in wavelengths */
+    size_t c;     /* C_ss as far as it is used, in wavelengths */
+    size_t tband; /* M and its factor, in tiles */
+    size_t zband; /* C, in tiles */
+};
+
+/* Of a patch of nspec spectra whose spots overlap over `band` wavelengths. */
+static inline struct bands resolve_bands(size_t nspec, size_t band, size_t ndiag, bool wide)
+{
+    struct bands bands = {.half = min_size(ndiag / 2, RESOLVE_BAND_MAX)};
+
+    bands.c = resolve_band(band, bands.half, wide);
+    bands.tband = tiles_below(band, nspec, nspec - 1);
+    bands.zband = max_size(bands.tband, tiles_below(bands.c, nspec, 0));
+    return bands;
+}
+
 /* c[band + 1][nwave]: the diagonals of C_ss of spectrum `spec` of nspec, from the tiles of C. */
 void resolve_diagonals(const double *inverse, size_t zband, size_t nspec, size_t nwave, size_t spec,
                        size_t band, double *c);

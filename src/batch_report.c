@@ -17,11 +17,9 @@
 struct sums {
     double written, skipped, failed, dropped;
     double compute_ranks, interrupted;
-    double seconds[EVENT_COUNT];       /* of the ranks that extract */
-    double reader, writer;             /* seconds of reading and writing, whoever did it */
-    double stage_seconds[STAGE_COUNT]; /* of the frames that were written */
-    double stage_bytes[STAGE_COUNT];
-    double stage_count[STAGE_COUNT];
+    double seconds[EVENT_COUNT];          /* of the ranks that extract */
+    double reader, writer;                /* seconds of reading and writing, whoever did it */
+    struct stage_time stage[STAGE_COUNT]; /* of the frames that were written */
 };
 
 static void sum_up(const struct batch *batch, struct sums *sums)
@@ -42,11 +40,7 @@ static void sum_up(const struct batch *batch, struct sums *sums)
         for (int i = 0; i < EVENT_COUNT && lane == LANE_MAIN && batch->role == ROLE_COMPUTE; i++)
             sums->seconds[i] = seconds[i];
     }
-    for (int i = 0; i < STAGE_COUNT; i++) {
-        sums->stage_seconds[i] = tally->timing.stage[i].seconds;
-        sums->stage_bytes[i] = tally->timing.stage[i].bytes;
-        sums->stage_count[i] = (double)tally->timing.stage[i].count;
-    }
+    memcpy(sums->stage, tally->timing.stage, sizeof sums->stage);
     ranks_sum(batch->world, (double *)sums, sizeof *sums / sizeof(double));
 }
 
@@ -145,14 +139,10 @@ static void print_totals(FILE *file, const struct batch *batch, const struct sum
             frames_per_node_hour(batch, sums), sums->reader, sums->writer);
     for (int i = 0; i < EVENT_COUNT; i++)
         fprintf(file, "%s\"%s\": %.6f", i ? ", " : "", event_name((enum event_kind)i), sums->seconds[i]);
-    fprintf(file, "},\n  \"stages\": {\n");
-    for (int i = 0; i < STAGE_COUNT; i++) {
-        fprintf(file, "    \"%s\": {\"seconds\": %.6f, \"bytes\": %.0f, \"count\": %.0f}%s\n",
-                stage_name((enum stage)i), sums->stage_seconds[i], sums->stage_bytes[i], sums->stage_count[i],
-                i + 1 < STAGE_COUNT ? "," : "");
-    }
+    fprintf(file, "},\n");
+    timing_print_stages(file, sums->stage);
     /* a first element, so that each of those that follow begins with its comma */
-    fprintf(file, "  },\n  \"events\": [\n    [\"rank\", \"lane\", \"what\", \"task\", \"begin\", \"end\"]");
+    fprintf(file, ",\n  \"events\": [\n    [\"rank\", \"lane\", \"what\", \"task\", \"begin\", \"end\"]");
 }
 
 static void tell_root(const struct batch *batch, struct identity *self)

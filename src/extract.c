@@ -249,7 +249,7 @@ static void summarise(const struct session *session)
              session->frame.nspec, session->frame.nwave, nempty, timing->extract_seconds,
              timing->total_seconds);
     for (int i = 0; i < STAGE_COUNT; i++) {
-        log_debug(&session->log, "%-17s %9.3f s %12zu", stage_name((enum stage)i), timing->stage[i].seconds,
+        log_debug(&session->log, "%-17s %9.3f s %12.0f", stage_name((enum stage)i), timing->stage[i].seconds,
                   timing->stage[i].count);
     }
 }

@@ -52,6 +52,9 @@ void ranks_free(struct ranks *ranks);
 /* This rank's number among those of its node (collective). */
 int ranks_local(const struct ranks *ranks);
 
+/* Whether all are on one node. */
+bool ranks_share_node(const struct ranks *ranks);
+
 void ranks_barrier(const struct ranks *ranks);
 void ranks_broadcast(const struct ranks *ranks, int root, void *data, size_t bytes);
 

@@ -16,7 +16,8 @@ enum { TAG = 1, CHUNK = 1 << 30 /* bytes; MPI counts in int */ };
 struct ranks {
     MPI_Comm comm; /* MPI_COMM_NULL: one rank without MPI */
     int rank, size;
-    bool threads; /* any thread may call MPI */
+    bool threads;  /* any thread may call MPI */
+    bool one_node; /* all of them */
 };
 
 static bool is_launched(void)
@@ -33,12 +34,18 @@ static bool is_launched(void)
 static struct ranks *wrap(MPI_Comm comm, bool threads)
 {
     struct ranks *ranks = memory_zeroed(1, sizeof *ranks);
+    MPI_Comm node;
+    int nearby;
 
     if (!ranks) MPI_Abort(MPI_COMM_WORLD, 1);
-    *ranks = (struct ranks){comm, 0, 1, threads};
+    *ranks = (struct ranks){comm, 0, 1, threads, true};
     if (comm == MPI_COMM_NULL) return ranks;
     MPI_Comm_rank(comm, &ranks->rank);
     MPI_Comm_size(comm, &ranks->size);
+    MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &node);
+    MPI_Comm_size(node, &nearby);
+    MPI_Comm_free(&node);
+    ranks->one_node = nearby == ranks->size;
     return ranks;
 }
 
@@ -55,7 +62,7 @@ enum status ranks_begin(struct ranks **world, struct error *error)
     }
     *world = memory_zeroed(1, sizeof **world);
     if (!*world) return memory_error(error, "ranks");
-    **world = (struct ranks){MPI_COMM_NULL, 0, 1, false};
+    **world = (struct ranks){MPI_COMM_NULL, 0, 1, false, true};
     return STATUS_OK;
 }
 
@@ -140,6 +147,11 @@ int ranks_local(const struct ranks *ranks)
 
     ranks_free(node);
     return rank;
+}
+
+bool ranks_share_node(const struct ranks *ranks)
+{
+    return ranks->one_node;
 }
 
 void ranks_barrier(const struct ranks *ranks)
@@ -244,15 +256,12 @@ static void open_window(struct counter *counter, const struct ranks *ranks)
 struct counter *counter_new(const struct ranks *ranks)
 {
     struct counter *counter = memory_zeroed(1, sizeof *counter);
-    struct ranks *node;
 
     if (!counter && ranks->comm != MPI_COMM_NULL) MPI_Abort(MPI_COMM_WORLD, 1);
     if (!counter || ranks->size == 1) return counter;
     _Static_assert(ATOMIC_LONG_LOCK_FREE == 2 && sizeof(atomic_long) == sizeof(long),
                    "an atomic in memory that processes share must need no lock");
-    node = ranks_split_nodes(ranks);
-    counter->is_shared = node->size == ranks->size;
-    ranks_free(node);
+    counter->is_shared = ranks->one_node;
     counter->is_owner = ranks->rank == 0;
     atomic_init(&counter->done, false);
     open_window(counter, ranks);

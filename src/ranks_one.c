@@ -63,6 +63,12 @@ int ranks_local(const struct ranks *ranks)
     return 0;
 }
 
+bool ranks_share_node(const struct ranks *ranks)
+{
+    (void)ranks;
+    return true;
+}
+
 void ranks_barrier(const struct ranks *ranks)
 {
     (void)ranks;

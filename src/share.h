@@ -6,10 +6,12 @@
 #include "events.h"
 #include "extract_session.h"
 #include "ranks.h"
+#include "shared_memory.h"
 
 struct share {
     const struct ranks *ranks;
     struct counter *units;
+    struct shared_memory pixels;
 };
 
 /* Collective, as are all functions here; share_end() whatever the status. */
@@ -17,7 +19,7 @@ enum status share_begin(struct share *share, const struct ranks *ranks, struct e
 void share_end(struct share *share);
 
 /* Whether all ranks have succeeded: STATUS_OK, or the status, and on rank 0 the error, of one that has not;
- * those of the others are logged by them. */
+ * where rank 0 has none, the others log theirs. */
 enum status share_agree(const struct ranks *ranks, enum status status, const struct log *log,
                         struct error *error);
 

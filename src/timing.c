@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,14 +26,14 @@ double timing_start(enum stage stage)
 void timing_add(struct timing *timing, enum stage stage, double start, size_t count)
 {
     timing->stage[stage].seconds += timing_now() - start;
-    timing->stage[stage].count += count;
+    timing->stage[stage].count += (double)count;
     stage_pop();
 }
 
 void timing_count(struct timing *timing, enum stage stage, double seconds, size_t count)
 {
     timing->stage[stage].seconds += seconds;
-    timing->stage[stage].count += count;
+    timing->stage[stage].count += (double)count;
 }
 
 void timing_merge(struct timing *total, const struct timing *part)
@@ -61,6 +60,17 @@ const char *stage_name(enum stage stage)
     return names[stage];
 }
 
+void timing_print_stages(FILE *file, const struct stage_time stage[STAGE_COUNT])
+{
+    fprintf(file, "  \"stages\": {\n");
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        fprintf(file, "    \"%s\": {\"seconds\": %.6f, \"bytes\": %.0f, \"count\": %.0f}%s\n",
+                stage_name((enum stage)i), stage[i].seconds, stage[i].bytes, stage[i].count,
+                i + 1 < STAGE_COUNT ? "," : "");
+    }
+    fprintf(file, "  }");
+}
+
 static void print_json(FILE *file, const struct timing *timing)
 {
     fprintf(file,
@@ -70,18 +80,13 @@ static void print_json(FILE *file, const struct timing *timing)
             "  \"wavelengths\": %zu,\n  \"patches\": %zu,\n  \"regularised_patches\": %zu,\n"
             "  \"unsolved_patches\": %zu,\n  \"dense_patches\": %zu,\n  \"repeated_patches\": %zu,\n  "
             "\"extract_seconds\": %.6f,\n  "
-            "\"total_seconds\": %.6f,\n"
-            "  \"stages\": {\n",
+            "\"total_seconds\": %.6f,\n",
             UNSPOT_VERSION, UNSPOT_GIT_HASH, UNSPOT_COMPILER, timing->solver, timing->device, timing->backend,
             timing->threads, timing->nspec, timing->nwave, timing->npatch, timing->nregularised,
             timing->nunsolved, timing->ndense, timing->nrepeated, timing->extract_seconds,
             timing->total_seconds);
-    for (int i = 0; i < STAGE_COUNT; i++) {
-        fprintf(file, "    \"%s\": {\"seconds\": %.6f, \"bytes\": %.0f, \"count\": %zu}%s\n",
-                stage_name((enum stage)i), timing->stage[i].seconds, timing->stage[i].bytes,
-                timing->stage[i].count, i + 1 < STAGE_COUNT ? "," : "");
-    }
-    fprintf(file, "  }\n}\n");
+    timing_print_stages(file, timing->stage);
+    fprintf(file, "\n}\n");
 }
 
 enum status timing_write(const char *path, const struct timing *timing, struct error *error)

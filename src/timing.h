@@ -3,6 +3,7 @@
 #define UNSPOT_TIMING_H
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/status.h"
 
@@ -32,7 +33,7 @@ enum stage {
 struct stage_time {
     double seconds; /* wall clock of serial stages; summed over threads within the patches */
     double bytes;   /* read, written or held in memory */
-    size_t count;   /* files, spots, patches, ... */
+    double count;   /* files, spots, patches, ... */
 };
 
 struct timing {
@@ -62,6 +63,9 @@ void timing_count(struct timing *timing, enum stage stage, double seconds, size_
 void timing_merge(struct timing *total, const struct timing *part);
 
 const char *stage_name(enum stage stage);
+
+/* Prints the stages as a member of a JSON object. */
+void timing_print_stages(FILE *file, const struct stage_time stage[STAGE_COUNT]);
 
 /* Writes JSON. */
 enum status timing_write(const char *path, const struct timing *timing, struct error *error);

@@ -1,6 +1,7 @@
 #include "transfer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -8,23 +9,57 @@ enum { THROWN_AWAY = 1 << 16, AT_ONCE = 1 << 22 }; /* bytes */
 
 struct transfer transfer_send(const struct ranks *ranks, int to)
 {
-    return (struct transfer){ranks, TRANSFER_SEND, to, false};
+    return (struct transfer){.ranks = ranks, .kind = TRANSFER_SEND, .peer = to};
 }
 
 struct transfer transfer_receive(const struct ranks *ranks, int from)
 {
-    return (struct transfer){ranks, TRANSFER_RECEIVE, from, false};
+    return (struct transfer){.ranks = ranks, .kind = TRANSFER_RECEIVE, .peer = from};
 }
 
 struct transfer transfer_broadcast(const struct ranks *ranks, int root)
 {
-    return (struct transfer){ranks, TRANSFER_BROADCAST, root, false};
+    return (struct transfer){.ranks = ranks, .kind = TRANSFER_BROADCAST, .peer = root};
+}
+
+struct transfer transfer_pack(void)
+{
+    return (struct transfer){.kind = TRANSFER_PACK};
+}
+
+struct transfer transfer_unpack(char *packed, size_t size)
+{
+    return (struct transfer){.kind = TRANSFER_UNPACK, .packed = packed, .size = size};
 }
 
 static bool fills(const struct transfer *transfer)
 {
-    return transfer->kind == TRANSFER_RECEIVE ||
+    return transfer->kind == TRANSFER_RECEIVE || transfer->kind == TRANSFER_UNPACK ||
            (transfer->kind == TRANSFER_BROADCAST && ranks_rank(transfer->ranks) != transfer->peer);
+}
+
+static void pack(struct transfer *transfer, const void *data, size_t bytes)
+{
+    if (transfer->size - transfer->used < bytes) {
+        size_t size = 2 * (transfer->size + bytes);
+        char *packed = realloc(transfer->packed, size);
+
+        if (!packed) {
+            transfer->out_of_memory = true;
+            return;
+        }
+        transfer->packed = packed;
+        transfer->size = size;
+    }
+    memcpy(transfer->packed + transfer->used, data, bytes);
+    transfer->used += bytes;
+}
+
+static void unpack(struct transfer *transfer, void *data, size_t bytes)
+{
+    if (transfer->size - transfer->used < bytes) abort(); /* the two sides do not describe the same */
+    memcpy(data, transfer->packed + transfer->used, bytes);
+    transfer->used += bytes;
 }
 
 static void move(struct transfer *transfer, void *data, size_t bytes)
@@ -38,6 +73,12 @@ static void move(struct transfer *transfer, void *data, size_t bytes)
         break;
     case TRANSFER_BROADCAST:
         ranks_broadcast(transfer->ranks, transfer->peer, data, bytes);
+        break;
+    case TRANSFER_PACK:
+        pack(transfer, data, bytes);
+        break;
+    case TRANSFER_UNPACK:
+        unpack(transfer, data, bytes);
         break;
     }
 }

@@ -12,14 +12,20 @@
 
 struct transfer {
     const struct ranks *ranks;
-    enum { TRANSFER_SEND, TRANSFER_RECEIVE, TRANSFER_BROADCAST } kind;
+    enum { TRANSFER_SEND, TRANSFER_RECEIVE, TRANSFER_BROADCAST, TRANSFER_PACK, TRANSFER_UNPACK } kind;
     int peer;           /* the other side; of a broadcast: the root */
-    bool out_of_memory; /* for something received: what came for it was thrown away */
+    bool out_of_memory; /* for something received or packed: what came for it was thrown away */
+    char *packed;
+    size_t size, used; /* bytes of packed */
 };
 
 struct transfer transfer_send(const struct ranks *ranks, int to);
 struct transfer transfer_receive(const struct ranks *ranks, int from);
 struct transfer transfer_broadcast(const struct ranks *ranks, int root);
+
+/* Into packed[used], which the caller releases; out of it: for many small things in one message. */
+struct transfer transfer_pack(void);
+struct transfer transfer_unpack(char *packed, size_t size);
 
 /* data[bytes]; on the receiving side NULL throws them away. */
 void transfer_bytes(struct transfer *transfer, void *data, size_t bytes);

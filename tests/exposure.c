@@ -65,12 +65,12 @@ void exposure_mask(struct exposure *exposure, size_t spec, double wave, size_t c
     }
 }
 
-struct extract_options exposure_options(const struct exposure *exposure)
+struct extract_options options_of_gpu_specter(double wave_min, double wave_max, size_t nspec)
 {
-    return (struct extract_options){.plan = {.wave_min = exposure->wave_min,
-                                             .wave_max = exposure->wave_min + 0.8 * (EXPOSURE_NWAVE - 1),
+    return (struct extract_options){.plan = {.wave_min = wave_min,
+                                             .wave_max = wave_max,
                                              .wave_step = 0.8,
-                                             .nspec = EXPOSURE_NSPEC,
+                                             .nspec = nspec,
                                              .bundlesize = 25,
                                              .nsubbundles = 5,
                                              .nwavestep = 50,
@@ -81,8 +81,8 @@ struct extract_options exposure_options(const struct exposure *exposure)
                                     .linalg = linalg_find("lapack")};
 }
 
-struct frame exposure_extract(const struct exposure *exposure, const struct extract_options *options,
-                              struct timing *timing)
+struct frame extract_or_fail(const struct preproc *image, const struct psf *psf,
+                             const struct extract_options *options, struct timing *timing)
 {
     struct log log = {.level = LOG_ERROR};
     struct progress progress;
@@ -91,9 +91,20 @@ struct frame exposure_extract(const struct exposure *exposure, const struct extr
 
     progress_init(&progress, "never");
     *timing = (struct timing){.threads = 1};
-    if (extract_frame(&exposure->image, &exposure->psf, options, &log, &progress, &frame, timing, &error) !=
-        STATUS_OK) {
+    if (extract_frame(image, psf, options, &log, &progress, &frame, timing, &error) != STATUS_OK) {
         fail_msg("%s", error.text);
     }
     return frame;
+}
+
+struct extract_options exposure_options(const struct exposure *exposure)
+{
+    return options_of_gpu_specter(exposure->wave_min, exposure->wave_min + 0.8 * (EXPOSURE_NWAVE - 1),
+                                  EXPOSURE_NSPEC);
+}
+
+struct frame exposure_extract(const struct exposure *exposure, const struct extract_options *options,
+                              struct timing *timing)
+{
+    return extract_or_fail(&exposure->image, &exposure->psf, options, timing);
 }

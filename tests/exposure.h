@@ -20,9 +20,14 @@ void exposure_drop(struct exposure *exposure);
 void exposure_mask(struct exposure *exposure, size_t spec, double wave, size_t columns, size_t rows);
 
 /* gpu_specter's patches, on the host. */
-struct extract_options exposure_options(const struct exposure *exposure);
+struct extract_options options_of_gpu_specter(double wave_min, double wave_max, size_t nspec);
 
 /* Extracts; a failure ends the test. */
+struct frame extract_or_fail(const struct preproc *image, const struct psf *psf,
+                             const struct extract_options *options, struct timing *timing);
+
+/* The same for an exposure. */
+struct extract_options exposure_options(const struct exposure *exposure);
 struct frame exposure_extract(const struct exposure *exposure, const struct extract_options *options,
                               struct timing *timing);
 

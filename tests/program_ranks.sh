@@ -32,12 +32,15 @@ for i in "${!options[@]}"; do
     check "3 ranks with a model ${options[i]}: the same frame" same f.fits whole.$i
     check "3 ranks with a model ${options[i]}: the same model" same m.fits model.$i
 done
-check 'ranks of 3 threads' env OMP_NUM_THREADS=3 mpiexec -n 2 "$UNSPOT" extract -i im.fits -p psf.fits -o f.fits -w $grid -n 60 --timing t.json
+OMP_NUM_THREADS=3 extract 2 f.fits --timing t.json --loglevel debug 2>log.debug
+check 'ranks of 3 threads' test $? = 0
+check 'ranks of a node see one image' grep -q 'the ranks see one image' log.debug
 check 'ranks of 3 threads: the same frame' same f.fits whole.0
 check 'timing counts the patches of all ranks' grep -q '"patches": 45,' t.json
 expect_fail 'an option is wrong: one rank says so' 2 '--solver best' extract 3 out/f.fits --solver best
 expect_fail 'no image: one rank says so' 1 'absent.fits: no such file' mpiexec -n 3 "$UNSPOT" extract -i absent.fits \
     -p psf.fits -o out/f.fits --loglevel error
+expect_fail 'no such device: before any work' 1 '--device 99999: ' extract 3 out/f.fits --device 99999
 
 # --- many frames
 for i in 1 2 3 4 5; do
@@ -73,6 +76,7 @@ many 4 8 --group-size 2
 expect_fail 'group size' 2 '--group-size 2: does not divide the 3 ranks' mpiexec -n 3 "$UNSPOT" batch --group-size 2 tasks.txt
 expect_fail 'reader, writer, and nobody else' 2 'a group needs 3 ranks' mpiexec -n 2 "$UNSPOT" batch --io ranks tasks.txt
 expect_fail 'no table: one rank says so' 1 'absent.txt: cannot open' mpiexec -n 3 "$UNSPOT" batch absent.txt
+expect_fail 'no such device: before any work' 1 '--device 99999: ' mpiexec -n 3 "$UNSPOT" batch tasks.txt -- -n 60 --device 99999
 
 # Each rank a node of its own, so that counters are not in shared memory (this variable is MPICH's).
 export MPIR_CVAR_NOLOCAL=1
@@ -80,7 +84,9 @@ if batch 2 --loglevel info 2>&1 | grep -q 'nodes: 2,'; then
     many 3 3
     many 1 3 --group-size 3
     many 2 6 --group-size 3 --io ranks
-    check 'a frame over three nodes' extract 3 f.fits
+    extract 3 f.fits --loglevel debug 2>log.debug
+    check 'a frame over three nodes' test $? = 0
+    check 'each node gets a copy of the image' grep -q 'each rank gets a copy of the image' log.debug
     check 'a frame over three nodes: the same' same f.fits whole.0
 else
     echo 'left out: several nodes, as this MPI cannot pretend'
@@ -148,6 +154,23 @@ die 1 KILL --io threads --group-size 2
 die 2 KILL --io ranks
 die 1 TERM --io threads
 die 3 TERM --io ranks
+
+# One frame: it is made whole or not at all
+for signal in KILL TERM; do
+    afresh_slow
+    extract 3 out/f.fits -n 10 --backend ref --solver dense 2>log.extract >log.stdout &
+    starter=$!
+    for _ in $(seq 3000); do
+        if grep -q 'extracting spectra' log.extract; then break; fi
+        sleep 0.02
+    done
+    check "a frame's rank gets $signal: it runs" kill -$signal "$(pids $starter | sort -n | tail -n 1)"
+    timeout 60 tail --pid=$starter -f /dev/null
+    check "a frame's rank gets $signal: no hang" test $? = 0
+    kill -9 $starter 2>log.check
+    if wait $starter; then fail "a frame's rank gets $signal: exit status 0" log.extract; else pass; fi
+    check "a frame's rank gets $signal: no file" test -z "$(ls -A out)"
+done
 
 # mpiexec hands SIGTERM on to all ranks, as Slurm does; MPICH's then does not always give their exit status
 afresh_slow

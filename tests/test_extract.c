@@ -9,10 +9,9 @@
 
 #include <cmocka.h>
 
-#include "extract_frame.h"
+#include "exposure.h"
 #include "near.h"
 #include "omp/spots.h"
-#include "progress.h"
 #include "simulation.h"
 #include "synthetic_psf.h"
 #include "truth_pulls.h"
@@ -54,37 +53,6 @@ static int drop_image(void **state)
     return 0;
 }
 
-static struct extract_options defaults(double wave_min, double wave_max)
-{
-    return (struct extract_options){.plan = {.wave_min = wave_min,
-                                             .wave_max = wave_max,
-                                             .wave_step = 0.8,
-                                             .nspec = NSPEC,
-                                             .bundlesize = 25,
-                                             .nsubbundles = 5,
-                                             .nwavestep = 50,
-                                             .wavepad = 12,
-                                             .pixpad_frac = 0.8},
-                                    .psferr = 0.01,
-                                    .linalg = linalg_find("lapack")};
-}
-
-static struct frame extract(const struct preproc *preproc, const struct psf *with,
-                            const struct extract_options *options, struct timing *timing)
-{
-    struct log log = {.level = LOG_ERROR};
-    struct progress progress;
-    struct frame frame;
-    struct error error = {.status = STATUS_OK};
-
-    progress_init(&progress, "never");
-    *timing = (struct timing){.threads = 1};
-    if (extract_frame(preproc, with, options, &log, &progress, &frame, timing, &error) != STATUS_OK) {
-        fail_msg("%s", error.text);
-    }
-    return frame;
-}
-
 /* What holds for every frame, whatever went in. */
 static void assert_sound(const struct frame *frame)
 {
@@ -123,7 +91,7 @@ static void assert_same_bits(const struct frame *a, const struct frame *b, size_
 
 static void threads_do_not_change_a_bit(void **state)
 {
-    struct extract_options options = defaults(9600, 9700);
+    struct extract_options options = options_of_gpu_specter(9600, 9700, NSPEC);
     struct frame frame[3];
     struct timing timing;
     int before = omp_get_max_threads();
@@ -132,7 +100,7 @@ static void threads_do_not_change_a_bit(void **state)
     options.model = true;
     for (int i = 0; i < 3; i++) {
         omp_set_num_threads(1 + 2 * i);
-        frame[i] = extract(&image, &psf, &options, &timing);
+        frame[i] = extract_or_fail(&image, &psf, &options, &timing);
     }
     omp_set_num_threads(before);
     for (int i = 1; i < 3; i++) {
@@ -145,14 +113,14 @@ static void threads_do_not_change_a_bit(void **state)
 
 static void a_spectrum_does_not_depend_on_the_selection(void **state)
 {
-    struct extract_options options = defaults(9600, 9700);
+    struct extract_options options = options_of_gpu_specter(9600, 9700, NSPEC);
     struct timing timing;
-    struct frame all = extract(&image, &psf, &options, &timing), part;
+    struct frame all = extract_or_fail(&image, &psf, &options, &timing), part;
 
     (void)state;
     options.plan.specmin = 8;
     options.plan.nspec = 5;
-    part = extract(&image, &psf, &options, &timing);
+    part = extract_or_fail(&image, &psf, &options, &timing);
     assert_int_equal(part.nspec, 5);
     assert_int_equal(part.specmin, 8);
     assert_same_bits(&all, &part, 8);
@@ -163,7 +131,7 @@ static void a_spectrum_does_not_depend_on_the_selection(void **state)
 /* Spots sum to 1, so the model holds all the light of the kept bins, and no other: none of the padding's. */
 static void model_holds_the_light_of_the_kept_bins(void **state)
 {
-    struct extract_options options = defaults(9620, 9700);
+    struct extract_options options = options_of_gpu_specter(9620, 9700, NSPEC);
     struct timing timing;
     struct frame frame;
     double light = 0, model = 0, outside = 0;
@@ -172,7 +140,7 @@ static void model_holds_the_light_of_the_kept_bins(void **state)
     options.model = true;
     options.plan.specmin = 3;
     options.plan.nspec = 12;
-    frame = extract(&image, &psf, &options, &timing);
+    frame = extract_or_fail(&image, &psf, &options, &timing);
     for (size_t i = 0; i < frame.nspec * frame.nwave; i++) light += frame.flux[i] * frame.wave_step;
     for (size_t i = 0; i < image.nx * image.ny; i++) {
         double column = (double)(i % image.nx),
@@ -192,7 +160,7 @@ static void model_holds_the_light_of_the_kept_bins(void **state)
 
 static void bins_off_the_ccd_are_empty_and_say_so(void **state)
 {
-    struct extract_options options = defaults(9700, 9824);
+    struct extract_options options = options_of_gpu_specter(9700, 9824, NSPEC);
     struct timing timing;
     struct frame frame;
     size_t off = 0, partly = 0;
@@ -200,7 +168,7 @@ static void bins_off_the_ccd_are_empty_and_say_so(void **state)
     (void)state;
     psf.ny -= 100; /* now every fiber's last wavelengths run off the top */
     image.ny -= 100;
-    frame = extract(&image, &psf, &options, &timing);
+    frame = extract_or_fail(&image, &psf, &options, &timing);
     assert_sound(&frame);
     for (size_t s = 0; s < NSPEC; s++) {
         for (size_t w = 0; w < frame.nwave; w++) {
@@ -231,7 +199,7 @@ static void bins_off_the_ccd_are_empty_and_say_so(void **state)
 
 static void masked_fiber_and_image_give_empty_bins(void **state)
 {
-    struct extract_options options = defaults(9620, 9700);
+    struct extract_options options = options_of_gpu_specter(9620, 9700, NSPEC);
     struct preproc dark = image;
     struct timing timing;
     struct frame frame;
@@ -239,7 +207,7 @@ static void masked_fiber_and_image_give_empty_bins(void **state)
     (void)state;
     dark.ivar = calloc(image.nx * image.ny, sizeof(float));
     assert_non_null(dark.ivar);
-    frame = extract(&dark, &psf, &options, &timing);
+    frame = extract_or_fail(&dark, &psf, &options, &timing);
     assert_sound(&frame);
     for (size_t i = 0; i < NSPEC * frame.nwave; i++) {
         assert_true(frame.ivar[i] == 0);
@@ -253,7 +221,7 @@ static void masked_fiber_and_image_give_empty_bins(void **state)
 
         for (size_t c = column - 12; c <= column + 12; c++) dark.ivar[row * image.nx + c] = 0;
     }
-    frame = extract(&dark, &psf, &options, &timing);
+    frame = extract_or_fail(&dark, &psf, &options, &timing);
     assert_sound(&frame);
     for (size_t w = 0; w < frame.nwave; w++) {
         assert_true(frame.ivar[7 * frame.nwave + w] == 0);
@@ -274,9 +242,9 @@ static void copy_fiber(struct legendre *series, size_t from, size_t to)
  * The last test: it spoils the PSF. */
 static void singular_patch_is_regularised_alone(void **state)
 {
-    struct extract_options options = defaults(9620, 9700);
+    struct extract_options options = options_of_gpu_specter(9620, 9700, NSPEC);
     struct timing timing;
-    struct frame before = extract(&image, &psf, &options, &timing), after;
+    struct frame before = extract_or_fail(&image, &psf, &options, &timing), after;
 
     (void)state;
     assert_int_equal(timing.nregularised + timing.nunsolved, 0);
@@ -285,7 +253,7 @@ static void singular_patch_is_regularised_alone(void **state)
     copy_fiber(&psf.sigmax, 11, 12);
     copy_fiber(&psf.sigmay, 11, 12);
     for (size_t k = 0; k < (psf.degx + 1) * (psf.degy + 1); k++) copy_fiber(&psf.gh[k], 11, 12);
-    after = extract(&image, &psf, &options, &timing);
+    after = extract_or_fail(&image, &psf, &options, &timing);
     assert_sound(&after);
     assert_true(timing.nregularised > 0);
     assert_int_equal(timing.nunsolved, 0);

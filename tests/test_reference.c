@@ -10,12 +10,11 @@
 
 #include <cmocka.h>
 
-#include "extract_frame.h"
+#include "exposure.h"
 #include "io/frame_file.h"
 #include "io/image_file.h"
 #include "io/psf_file.h"
 #include "near.h"
-#include "progress.h"
 
 /* Rows 0-24 of the reference are spectra 0-24 of the PSF, rows 25-49 are 225-249. */
 enum { HALF_ROWS = 25, SECOND_HALF = 225 };
@@ -57,28 +56,13 @@ static int drop_reference(void **state)
 
 static struct frame extract(size_t specmin, enum solver solver)
 {
-    struct extract_options options = {.plan = {.wave_min = 5760,
-                                               .wave_max = 7620,
-                                               .wave_step = 0.8,
-                                               .specmin = specmin,
-                                               .nspec = HALF_ROWS,
-                                               .bundlesize = 25,
-                                               .nsubbundles = 5,
-                                               .nwavestep = 50,
-                                               .wavepad = 12,
-                                               .pixpad_frac = 0.8},
-                                      .psferr = 0.01,
-                                      .solver = solver,
-                                      .linalg = linalg_find("lapack")};
-    struct log log = {.level = LOG_ERROR};
-    struct progress progress;
-    struct timing timing = {0};
+    struct extract_options options = options_of_gpu_specter(5760, 7620, HALF_ROWS);
+    struct timing timing;
     struct frame frame;
-    struct error error;
 
-    progress_init(&progress, "never");
-    assert_int_equal(extract_frame(&image, &psf, &options, &log, &progress, &frame, &timing, &error),
-                     STATUS_OK);
+    options.plan.specmin = specmin;
+    options.solver = solver;
+    frame = extract_or_fail(&image, &psf, &options, &timing);
     assert_int_equal(timing.nregularised + timing.nunsolved, 0);
     return frame;
 }

@@ -9,10 +9,9 @@
 
 #include <cmocka.h>
 
-#include "extract_frame.h"
+#include "exposure.h"
 #include "near.h"
 #include "omp/spots.h"
-#include "progress.h"
 #include "simulation.h"
 #include "synthetic_psf.h"
 
@@ -62,30 +61,17 @@ static int drop(void **state)
 /* nwavestep 0: the whole bundle. All rows that the padding touches are used, as the whole bundle does. */
 static struct frame extract(size_t nwavestep, size_t specmin, size_t nspec, struct timing *timing)
 {
-    struct extract_options options = {.plan = {.wave_min = wave_min,
-                                               .wave_max = wave_min + wave_step * (NWAVE - 1),
-                                               .wave_step = wave_step,
-                                               .specmin = specmin,
-                                               .nspec = nspec,
-                                               .bundlesize = NSPEC,
-                                               .nsubbundles = 1,
-                                               .nwavestep = nwavestep ? nwavestep : 40,
-                                               .whole_bundles = nwavestep == 0,
-                                               .wavepad = 12,
-                                               .pixpad_frac = 1},
-                                      .psferr = 0.01,
-                                      .solver = nwavestep == 0 ? SOLVER_BANDED : SOLVER_DENSE,
-                                      .linalg = linalg_find("lapack")};
-    struct log log = {.level = LOG_ERROR};
-    struct progress progress;
-    struct frame frame;
-    struct error error;
+    struct extract_options options =
+        options_of_gpu_specter(wave_min, wave_min + wave_step * (NWAVE - 1), nspec);
 
-    progress_init(&progress, "never");
-    *timing = (struct timing){.threads = 1};
-    assert_int_equal(extract_frame(&image, &psf, &options, &log, &progress, &frame, timing, &error),
-                     STATUS_OK);
-    return frame;
+    options.plan.specmin = specmin;
+    options.plan.bundlesize = NSPEC;
+    options.plan.nsubbundles = 1;
+    options.plan.nwavestep = nwavestep ? nwavestep : 40;
+    options.plan.whole_bundles = nwavestep == 0;
+    options.plan.pixpad_frac = 1;
+    options.solver = nwavestep == 0 ? SOLVER_BANDED : SOLVER_DENSE;
+    return extract_or_fail(&image, &psf, &options, timing);
 }
 
 /* Bins that have lost nearly all their light hang on the prior, which is a patch's own, and local in a
