@@ -177,8 +177,16 @@ check 'with other inputs' batch whole.txt
 fault 'read error in mid-file' read:copy.fits:600000 out/f6.fits.gz 'copy.fits: cannot read'
 fault 'read error in mid-file, gzipped' read:im.fits.gz:100000 out/f1.fits 'im.fits.gz: '
 
-# --- signals: the frame in hand is finished or dropped, the rest is not begun
+# --- reading and writing beside the work
 sed 's/--regularize/--backend ref --solver dense --regularize/' out.txt >slow.txt
+for io in off threads; do
+    afresh
+    check "slow frames, --io $io" "$UNSPOT" batch --io $io --timing timing.json slow.txt -- -n 10
+    overlapping=$($python "$tests/overlap.py" timing.json 2>log.batch && echo threads || echo off)
+    check "--io $io: beside the work, or not" test "$overlapping" = $io
+done
+
+# --- signals: the frame in hand is finished or dropped, the rest is not begun
 for io in off threads; do
     afresh
     ended=$($python "$tests/run_and_signal.py" TERM 'frame 1 of 6' 0.1 "$UNSPOT" batch --io $io slow.txt -- -n 10)

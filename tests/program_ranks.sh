@@ -119,6 +119,12 @@ afresh_slow()
 afresh_slow
 check 'slow frames' mpiexec -n 2 "$UNSPOT" batch slow.txt -- -n 10
 rm -rf whole.d && mv out whole.d
+afresh_slow
+check 'slow frames, --io ranks' mpiexec -n 4 "$UNSPOT" batch --io ranks --timing t.json slow.txt -- -n 10
+check '--io ranks: beside the work' $python "$tests/overlap.py" t.json
+check 'the picture of who did what' "$tests/../ci/timeline" t.json picture.svg
+check 'the picture: frame 5 was written' grep -q 'write 5: ' picture.svg
+check 'the model of many nodes' "$tests/../ci/scale" t.json t.json
 pids() # of the ranks that PID, an mpiexec, has started
 {
     local pid
