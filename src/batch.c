@@ -1,10 +1,12 @@
 /* unspot batch: many frames on any number of ranks. */
 #include "batch.h"
 
+#include <errno.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "command.h"
@@ -221,6 +223,17 @@ static void extract_as_member(struct batch *batch)
     }
 }
 
+/* On a machine with too few cores those that read and write go before those that extract: they have less to
+ * do, and all wait for them in the end. Of this thread and those that it starts from now on. */
+static void give_way(const struct batch *batch)
+{
+    enum { NICER = 5 };
+
+    errno = 0;
+    if (batch->options.io != IO_OFF && nice(NICER) == -1 && errno != 0)
+        log_debug(&batch->log, "priority: %s", strerror(errno));
+}
+
 /* All the frames; what fails here is a failure before the first of them. */
 static enum status work(struct batch *batch, struct error *error)
 {
@@ -240,9 +253,11 @@ static enum status work(struct batch *batch, struct error *error)
             log_error(&batch->log, "%s", error->text);
             abort();
         }
+        give_way(batch);
         extract_as_root(batch, pipe);
         pipe_end(pipe);
     } else {
+        give_way(batch);
         extract_as_member(batch);
     }
     ranks_barrier(batch->world);
