@@ -1,6 +1,6 @@
 /* Makes input and output fail, to be preloaded: UNSPOT_FAULT=read:NAME:BYTES has the read after BYTES bytes
  * of files whose path holds NAME fail with EIO, write:NAME:BYTES the write with ENOSPC, as a full disk does.
- * UNSPOT_FAULT=slow:NAME:MICROSECONDS makes each write to them wait. */
+ * hold:NAME:BYTES holds the program at that read or write: it says so on stderr, and waits until there is a file `go`. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -11,6 +11,13 @@
 #include <unistd.h>
 
 static atomic_long done; /* bytes */
+static atomic_flag is_held = ATOMIC_FLAG_INIT;
+
+static void hold(const char *name)
+{
+    if (!atomic_flag_test_and_set(&is_held)) dprintf(STDERR_FILENO, "held at %s\n", name);
+    while (access("go", F_OK) != 0) usleep(10000);
+}
 
 /* Whether this call, of kind "read" or "write", is to fail. */
 static int fails(const char *kind, int descriptor, size_t bytes)
@@ -19,6 +26,7 @@ static int fails(const char *kind, int descriptor, size_t bytes)
     char link[64], path[4096], wanted[16], name[1024];
     long limit;
     ssize_t length;
+    int holds;
 
     if (!fault || sscanf(fault, "%15[^:]:%1023[^:]:%ld", wanted, name, &limit) != 3) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
@@ -26,9 +34,11 @@ static int fails(const char *kind, int descriptor, size_t bytes)
     if (length < 0) return 0;
     path[length] = '\0';
     if (!strstr(path, name)) return 0;
-    if (strcmp(wanted, "slow") == 0 && strcmp(kind, "write") == 0) usleep((useconds_t)limit);
-    if (strcmp(wanted, kind) != 0) return 0;
-    return atomic_fetch_add(&done, (long)bytes) + (long)bytes > limit;
+    holds = strcmp(wanted, "hold") == 0;
+    if (!holds && strcmp(wanted, kind) != 0) return 0;
+    if (atomic_fetch_add(&done, (long)bytes) + (long)bytes <= limit) return 0;
+    if (holds) hold(name);
+    return !holds;
 }
 
 static void *next(const char *name)

@@ -159,8 +159,8 @@ check 'another input: makes 1' grep -q ' 1 written, 5 complete' log.batch
 fault() # NAME FAULT OUTPUT TEXT: the batch without OUTPUT, which fails with TEXT; then the rest
 {
     afresh
-    # verify_asan_link_order: the library comes before the sanitizer's
-    ASAN_OPTIONS=verify_asan_link_order=0 UNSPOT_FAULT=$2 LD_PRELOAD=$UNSPOT_FAULT_SHIM batch out.txt 2>log.batch
+    with_fault "$2"
+    "${faulty[@]}" "$UNSPOT" batch out.txt -- -n 60 2>log.batch
     check "$1: exit status" test $? = 1
     check "$1: the text" grep -qE "^ERROR: out.txt:[0-9]+: no $3: .*$4" log.batch
     if [ -e "$3" ]; then fail "$1: $3 is there"; else pass; fi
@@ -179,20 +179,21 @@ fault 'read error in mid-file, gzipped' read:im.fits.gz:100000 out/f1.fits 'im.f
 
 # --- reading and writing beside the work
 sed 's/--regularize/--backend ref --solver dense --regularize/' out.txt >slow.txt
-for io in off threads; do
+for io in off:after threads:beside; do
     afresh
-    check "slow frames, --io $io" "$UNSPOT" batch --io $io --timing timing.json slow.txt -- -n 10
-    overlapping=$($python "$tests/overlap.py" timing.json 2>log.batch && echo threads || echo off)
-    check "--io $io: beside the work, or not" test "$overlapping" = $io
+    check "slow frames, --io ${io%:*}" "$UNSPOT" batch --io ${io%:*} --timing timing.json slow.txt -- -n 10
+    found=$($python "$tests/overlap.py" timing.json 2>&1)
+    check "--io ${io%:*}: files and work: $found" test "$found" = ${io#*:}
 done
 
-# --- signals: the frame in hand is finished or dropped, the rest is not begun
+# --- signals: the frame in hand is finished or dropped, the rest is not begun. It comes while the second is written.
+with_fault hold:out/.f2.fits:0
 for io in off threads; do
     afresh
-    ended=$($python "$tests/run_and_signal.py" TERM 'frame 1 of 6' 0.1 "$UNSPOT" batch --io $io slow.txt -- -n 10)
+    ended=$($python "$tests/run_and_signal.py" TERM 'held at' 0 "${faulty[@]}" "$UNSPOT" batch --io $io slow.txt -- -n 10)
     check "SIGTERM, --io $io: exit status, $ended" test "$ended" = 'exit 1'
     count=$(find out -name 'f*' | wc -l)
-    check "SIGTERM, --io $io: some frames, $count, not all" test "$count" -ge 1 -a "$count" -lt 6
+    check "SIGTERM, --io $io: some frames, $count, not all" test "$count" -ge 2 -a "$count" -lt 6
     check "SIGTERM, --io $io: no temporary is left" test -z "$(find out -name '.?*')"
     "$UNSPOT" batch --resume slow.txt -- -n 10 2>log.batch
     check "SIGTERM, --io $io: resumed" test $? = 0

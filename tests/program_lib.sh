@@ -72,6 +72,13 @@ expect_fail()
     fi
 }
 
+# with_fault WHAT:NAME:BYTES: `faulty` is to come before a command whose files then have this fault (tests/fault_shim.c)
+with_fault()
+{
+    # verify_asan_link_order: the library comes before the sanitizer's
+    faulty=(env ASAN_OPTIONS=verify_asan_link_order=0 UNSPOT_FAULT="$1" LD_PRELOAD="$UNSPOT_FAULT_SHIM")
+}
+
 # finish: prints the counts, sets the exit status
 finish()
 {

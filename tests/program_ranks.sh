@@ -121,7 +121,8 @@ check 'slow frames' mpiexec -n 2 "$UNSPOT" batch slow.txt -- -n 10
 rm -rf whole.d && mv out whole.d
 afresh_slow
 check 'slow frames, --io ranks' mpiexec -n 4 "$UNSPOT" batch --io ranks --timing t.json slow.txt -- -n 10
-check '--io ranks: beside the work' $python "$tests/overlap.py" t.json
+found=$($python "$tests/overlap.py" t.json 2>&1)
+check "--io ranks: files and work: $found" test "$found" = beside
 check 'the picture of who did what' "$tests/../ci/timeline" t.json picture.svg
 check 'the picture: frame 5 was written' grep -q 'write 5: ' picture.svg
 check 'the model of many nodes' "$tests/../ci/scale" t.json t.json
@@ -132,18 +133,28 @@ pids() # of the ranks that PID, an mpiexec, has started
         if [ "$(readlink "/proc/$pid/exe")" = "$UNSPOT" ]; then echo "$pid"; else pids "$pid"; fi
     done
 }
+# await TEXT FILE: until it is there
+await()
+{
+    for _ in $(seq 3000); do
+        if grep -q "$1" "$2"; then break; fi
+        sleep 0.02
+    done
+}
+# The signal comes while the first frame is written, which goes on after it: so that not all frames are in hand by then.
+with_fault hold:out/.f1.fits:0
 die() # RANK SIGNAL OPTION...
 {
     local name="rank $1 gets $2, ${*:3}" victim starter status
     afresh_slow
-    mpiexec -n 4 "$UNSPOT" batch "${@:3}" slow.txt -- -n 10 2>log.batch >log.stdout &
+    rm -f go
+    mpiexec -n 4 "${faulty[@]}" "$UNSPOT" batch "${@:3}" slow.txt -- -n 10 2>log.batch >log.stdout &
     starter=$!
-    for _ in $(seq 3000); do
-        if grep -q 'frame 1 of' log.batch; then break; fi
-        sleep 0.02
-    done
+    await 'held at' log.batch
     victim=$(pids $starter | sort -n | sed -n "$(($1 + 1))p")
     check "$name: it runs" kill -"$2" "$victim"
+    sleep 0.5
+    touch go
     timeout 60 tail --pid=$starter -f /dev/null
     check "$name: no hang" test $? = 0
     kill -9 $starter 2>log.check
@@ -161,26 +172,35 @@ die 2 KILL --io ranks
 die 1 TERM --io threads
 die 3 TERM --io ranks
 
-# One frame: it is made whole or not at all
-for signal in KILL TERM; do
+# One frame: it is made whole or not at all. The signal comes while rank 0 reads the image, or all are at work.
+die_in_frame() # SIGNAL TEXT: to the last of three ranks when TEXT is written
+{
+    local name="a frame's rank gets $1 at '$2'" starter
     afresh_slow
-    extract 3 out/f.fits -n 10 --backend ref --solver dense 2>log.extract >log.stdout &
+    rm -f go
+    mpiexec -n 3 "${faulty[@]}" "$UNSPOT" extract -i im.fits -p psf.fits -o out/f.fits -w $grid -n 60 --backend ref \
+        --solver dense 2>log.extract >log.stdout &
     starter=$!
-    for _ in $(seq 3000); do
-        if grep -q 'extracting spectra' log.extract; then break; fi
-        sleep 0.02
-    done
-    check "a frame's rank gets $signal: it runs" kill -$signal "$(pids $starter | sort -n | tail -n 1)"
+    await "$2" log.extract
+    check "$name: it runs" kill -"$1" "$(pids $starter | sort -n | tail -n 1)"
     timeout 60 tail --pid=$starter -f /dev/null
-    check "a frame's rank gets $signal: no hang" test $? = 0
+    check "$name: no hang" test $? = 0
     kill -9 $starter 2>log.check
-    if wait $starter; then fail "a frame's rank gets $signal: exit status 0" log.extract; else pass; fi
-    check "a frame's rank gets $signal: no file" test -z "$(ls -A out)"
+    if wait $starter; then fail "$name: exit status 0" log.extract; else pass; fi
+    check "$name: no file" test -z "$(ls -A out)"
+}
+for signal in KILL TERM; do
+    with_fault hold:im.fits:100000
+    die_in_frame $signal 'held at'
+    with_fault hold:absent:0
+    die_in_frame $signal 'extracting spectra'
 done
 
 # mpiexec hands SIGTERM on to all ranks, as Slurm does; MPICH's then does not always give their exit status
 afresh_slow
-$python "$tests/run_and_signal.py" TERM 'frame 1 of' 0.1 mpiexec -n 2 "$UNSPOT" batch slow.txt -- -n 10 >log.batch 2>&1
+with_fault hold:out/.f1.fits:0
+$python "$tests/run_and_signal.py" TERM 'held at' 0 mpiexec -n 2 "${faulty[@]}" "$UNSPOT" batch slow.txt -- -n 10 \
+    >log.batch 2>&1
 count=$(find out -name 'f*' | wc -l)
 check "SIGTERM to all: some frames, $count, not all" test "$count" -ge 1 -a "$count" -lt 5
 check 'SIGTERM to all: no temporary is left' test -z "$(find out -name '.?*')"

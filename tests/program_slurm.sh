@@ -10,8 +10,8 @@ ln -s "$(realpath "$tests/../ci")" ci # in the folder that jobs are submitted fr
 small_image 25 $grid
 mkdir bin out
 
-# srun as far as the scripts use it: two ranks; it keeps its options. With a file `signal`, "NAME
-# all" or "NAME RANK", that is sent once the first frame is done: to each rank's process, as Slurm does, or to that one's.
+# srun as far as the scripts use it: two ranks; it keeps its options. With a file `signal`, "NAME all" or "NAME RANK",
+# that is sent while the first frames are written: to each rank's process, as Slurm does, or to that one's.
 cat >bin/srun <<'SRUN'
 #!/usr/bin/env bash
 options=()
@@ -21,16 +21,21 @@ while [[ $1 == -* ]]; do
     shift
 done
 echo "${options[*]}" >srun.options
-mpiexec -n 2 "$@" 2>srun.log &
+faulty=()
+[ ! -e signal ] || faulty=(env UNSPOT_FAULT=hold:out/.:0 LD_PRELOAD="$UNSPOT_FAULT_SHIM")
+rm -f go
+mpiexec -n 2 "${faulty[@]}" "$@" 2>srun.log &
 starter=$!
 if [ -e signal ]; then
     read -r name whom <signal
-    while kill -0 $starter && ! grep -q 'frame 1 of' srun.log; do sleep 0.1; done
+    while kill -0 $starter && ! grep -q 'held at' srun.log; do sleep 0.1; done
     for pid in $(pgrep -f "^$UNSPOT batch"); do
         [[ $(readlink "/proc/$pid/cwd") == "$PWD"* ]] || continue # another test's
         rank=$(tr '\0' '\n' <"/proc/$pid/environ" | sed -n 's/^PMI_RANK=//p')
         [[ $whom != all && $whom != "$rank" ]] || kill -"$name" "$pid"
     done
+    sleep 0.5
+    touch go
 fi
 wait $starter
 SRUN
