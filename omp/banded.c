@@ -18,18 +18,13 @@ struct shape {
 };
 
 struct workspace {
-    double *matrix;   /* tiles of M, then of L */
-    double *inverse;  /* tiles of C */
-    double *x;        /* [8 ntile] */
-    double *diagonal; /* [n] of M */
-    double *c;        /* [core][band + 1][nwave]: diagonals of C_ss */
-    double *vector;   /* [core][RESOLVE_VECTORS][nwave]: 1 and x_s */
-    double *product;  /* [core][RESOLVE_VECTORS][nwave]: Q 1 and Q x_s */
-    double *root;     /* [core][half + 1][nwave]: diagonals of Q */
-    double *edge;     /* [core][nwave] */
-    double *spread;   /* [core] */
-    int *info;        /* [core] */
-    size_t *todo;     /* [core] core spectra that are not yet resolved */
+    double *matrix;                /* tiles of M, then of L */
+    double *inverse;               /* tiles of C */
+    double *x;                     /* [8 ntile] */
+    double *diagonal;              /* [n] of M */
+    struct resolve_arrays spectra; /* [core] */
+    int *info;                     /* [core] */
+    size_t *todo;                  /* [core] core spectra that are not yet resolved */
     void *linalg;
     size_t linalg_bytes;
 };
@@ -44,20 +39,6 @@ static struct shape shape_of(size_t nspec, size_t nwave, size_t core_nspec, size
                           .bands = resolve_bands(nspec, band, ndiag, wide)};
 }
 
-static struct linalg_root root_of(const struct shape *shape, const struct workspace *work)
-{
-    return (struct linalg_root){.n = shape->nwave,
-                                .band = shape->bands.c,
-                                .nvec = RESOLVE_VECTORS,
-                                .half = shape->bands.half,
-                                .inverse = work->c,
-                                .vector = work->vector,
-                                .product = work->product,
-                                .root = work->root,
-                                .edge = work->edge,
-                                .spread = work->spread};
-}
-
 static double *take(struct memory_layout *layout, size_t count)
 {
     return memory_take(layout, count, sizeof(double));
@@ -69,20 +50,16 @@ static size_t lay_out(const struct linalg *linalg, const struct shape *shape, ch
 {
     struct memory_layout layout = {memory, 0};
     size_t core = shape->core_nspec, nwave = shape->nwave;
-    struct linalg_root root = root_of(shape, work);
+    struct linalg_root root;
 
     work->matrix = take(&layout, linalg_band_size(shape->n, shape->bands.tband));
     work->inverse = take(&layout, linalg_band_size(shape->n, shape->bands.zband));
     work->x = take(&layout, TILE * linalg_band_ntile(shape->n));
     work->diagonal = take(&layout, shape->n);
-    work->c = take(&layout, core * (shape->bands.c + 1) * nwave);
-    work->vector = take(&layout, core * RESOLVE_VECTORS * nwave);
-    work->product = take(&layout, core * RESOLVE_VECTORS * nwave);
-    work->root = take(&layout, core * (shape->bands.half + 1) * nwave);
-    work->edge = take(&layout, core * nwave);
-    work->spread = take(&layout, core);
+    work->spectra = resolve_take_arrays(&layout, core, nwave, &shape->bands);
     work->info = memory_take(&layout, core, sizeof(int));
     work->todo = memory_take(&layout, core, sizeof(size_t));
+    root = resolve_linalg_root(&work->spectra, nwave, &shape->bands);
     work->linalg_bytes =
         max_size(linalg_band_inverse_bytes(linalg, shape->n, shape->bands.tband, shape->bands.zband, 1),
                  linalg_band_root_bytes(linalg, &root, core));
@@ -118,8 +95,9 @@ static void gather(const struct patch *patch, const struct shape *shape, const s
         size_t spec = patch->core_spec + todo[k];
 
         resolve_diagonals(work->inverse, shape->bands.zband, nspec, nwave, spec, shape->bands.c,
-                          work->c + k * (shape->bands.c + 1) * nwave);
-        resolve_vectors(nwave, deconvolved + spec * nwave, work->vector + k * RESOLVE_VECTORS * nwave);
+                          work->spectra.c + k * (shape->bands.c + 1) * nwave);
+        resolve_vectors(nwave, deconvolved + spec * nwave,
+                        work->spectra.vector + k * RESOLVE_VECTORS * nwave);
     }
 }
 
@@ -137,7 +115,7 @@ static bool invert(const struct linalg *linalg, const struct shape *shape, const
 static size_t resolve(const struct linalg *linalg, const struct patch *patch, const struct shape *shape,
                       const struct workspace *work, struct solution *solution, size_t *todo, size_t ntodo)
 {
-    struct linalg_root root = root_of(shape, work);
+    struct linalg_root root = resolve_linalg_root(&work->spectra, shape->nwave, &shape->bands);
     size_t nwave = shape->nwave, bins = patch->core_nwave, left = 0;
 
     gather(patch, shape, work, solution->deconvolved, todo, ntodo);

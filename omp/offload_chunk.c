@@ -35,16 +35,11 @@ static size_t banded_linalg_bytes(const struct chunk *chunk, const struct linalg
 static void take_banded(struct memory_layout *layout, const struct linalg *linalg, struct chunk *chunk)
 {
     const struct offload_shape *shape = &chunk->shape;
-    size_t nsystem = chunk->npatch * shape->core_nspec, nwave = shape->nwave;
+    size_t nsystem = chunk->npatch * shape->core_nspec;
 
     chunk->matrix = take_doubles(layout, chunk->npatch * linalg_band_size(chunk->n, chunk->bands.tband));
     chunk->inverse = take_doubles(layout, chunk->npatch * linalg_band_size(chunk->n, chunk->bands.zband));
-    chunk->c = take_doubles(layout, nsystem * (chunk->bands.c + 1) * nwave);
-    chunk->vector = take_doubles(layout, nsystem * RESOLVE_VECTORS * nwave);
-    chunk->product = take_doubles(layout, nsystem * RESOLVE_VECTORS * nwave);
-    chunk->root = take_doubles(layout, nsystem * (chunk->bands.half + 1) * nwave);
-    chunk->edge = take_doubles(layout, nsystem * nwave);
-    chunk->spread = take_doubles(layout, nsystem);
+    chunk->spectra = resolve_take_arrays(layout, nsystem, shape->nwave, &chunk->bands);
     chunk->linalg_bytes = banded_linalg_bytes(chunk, linalg);
 }
 
@@ -54,7 +49,7 @@ static void take_dense(struct memory_layout *layout, const struct linalg *linalg
     size_t nsystem = chunk->npatch * shape->core_nspec, nwave = shape->nwave;
 
     chunk->matrix = take_doubles(layout, chunk->npatch * chunk->n * chunk->n);
-    chunk->root = take_doubles(layout, nsystem * nwave * nwave);
+    chunk->dense_root = take_doubles(layout, nsystem * nwave * nwave);
     chunk->linalg_bytes = dense_linalg_bytes(linalg, chunk->n, nwave, shape->core_nspec, chunk->npatch);
 }
 

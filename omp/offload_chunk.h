@@ -20,13 +20,13 @@ struct chunk {
 
     char *normal; /* [npatch][normal_bytes] */
     size_t normal_bytes;
-    double *prior, *diagonal;                     /* [npatch][n] */
-    double *x;                                    /* [npatch][rows] or, dense, [npatch][n] */
-    double *deconvolved;                          /* [npatch][spec][wave] */
-    double *matrix;                               /* [npatch] tiles, or [n][n] */
-    double *inverse;                              /* [npatch] tiles; banded only */
-    double *c, *vector, *product, *edge, *spread; /* [npatch][core spec], as in banded.c; banded only */
-    double *root;                                 /* [npatch][core spec]: Q's diagonals, or Q */
+    double *prior, *diagonal;      /* [npatch][n] */
+    double *x;                     /* [npatch][rows] or, dense, [npatch][n] */
+    double *deconvolved;           /* [npatch][spec][wave] */
+    double *matrix;                /* [npatch] tiles, or [n][n] */
+    double *inverse;               /* [npatch] tiles; banded only */
+    struct resolve_arrays spectra; /* [npatch][core spec]; banded only */
+    double *dense_root;            /* [npatch][core spec][nwave][nwave]: Q; dense only */
     void *linalg;
     size_t linalg_bytes;
 
@@ -55,16 +55,7 @@ size_t chunk_results_layout(const struct chunk *chunk, char *memory, struct offl
 /* What linalg_band_root() works on. */
 TEAM_BODY struct linalg_root chunk_root(const struct chunk *chunk)
 {
-    return (struct linalg_root){.n = chunk->shape.nwave,
-                                .band = chunk->bands.c,
-                                .nvec = RESOLVE_VECTORS,
-                                .half = chunk->bands.half,
-                                .inverse = chunk->c,
-                                .vector = chunk->vector,
-                                .product = chunk->product,
-                                .root = chunk->root,
-                                .edge = chunk->edge,
-                                .spread = chunk->spread};
+    return resolve_linalg_root(&chunk->spectra, chunk->shape.nwave, &chunk->bands);
 }
 
 #endif

@@ -62,9 +62,9 @@ TEAM_BODY void gather_banded(struct member member, const struct chunk *chunk, si
         size_t spec = chunk->patch[k].core_spec + s, system = k * core + s;
 
         resolve_take_diagonals(member, inverse, chunk->bands.zband, shape->nspec, nwave, spec, chunk->bands.c,
-                               chunk->c + system * (chunk->bands.c + 1) * nwave);
+                               chunk->spectra.c + system * (chunk->bands.c + 1) * nwave);
         resolve_make_vectors(member, nwave, deconvolved + spec * nwave,
-                             chunk->vector + system * RESOLVE_VECTORS * nwave);
+                             chunk->spectra.vector + system * RESOLVE_VECTORS * nwave);
     }
 }
 
@@ -106,7 +106,7 @@ TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, s
     if (shape->dense) { /* the row sums go where the patch's y was */
         double *row_sum = (double *)(chunk->normal + k * chunk->normal_bytes) + s * nwave;
 
-        good = dense_resolve(member, patch, shape->ndiag, chunk->root + system * nwave * nwave,
+        good = dense_resolve(member, patch, shape->ndiag, chunk->dense_root + system * nwave * nwave,
                              chunk->deconvolved + k * chunk->n + (patch->core_spec + s) * nwave, shared,
                              row_sum, flux, ivar, resolution);
     } else {

@@ -84,7 +84,7 @@ static void factor_dense(const struct offload *offload, const struct chunk *chun
     chunk_gather(chunk->there, chunk->npatch, teams, team);
     failed =
         linalg_inverse_blocks(linalg, chunk->n, chunk->shape.nwave, chunk->shape.core_nspec, chunk->matrix,
-                              chunk->root, chunk->npatch, chunk->linalg, chunk->linalg_bytes, info);
+                              chunk->dense_root, chunk->npatch, chunk->linalg, chunk->linalg_bytes, info);
     note_failures(chunk->npatch, failed, info, bad);
 }
 
@@ -95,8 +95,8 @@ static int take_roots(const struct offload *offload, const struct chunk *chunk, 
     const struct linalg_root root = chunk_root(chunk);
 
     if (chunk->shape.dense) {
-        return linalg_inverse_sqrt(offload->linalg, chunk->shape.nwave, chunk->root, nsystem, chunk->linalg,
-                                   chunk->linalg_bytes, info);
+        return linalg_inverse_sqrt(offload->linalg, chunk->shape.nwave, chunk->dense_root, nsystem,
+                                   chunk->linalg, chunk->linalg_bytes, info);
     }
     return linalg_band_root(offload->linalg, &root, nsystem, chunk->linalg, chunk->linalg_bytes, info);
 }

@@ -1,5 +1,20 @@
 #include "omp/resolve_kernel.h"
 
+struct resolve_arrays resolve_take_arrays(struct memory_layout *layout, size_t batch, size_t nwave,
+                                          const struct bands *bands)
+{
+    const size_t bytes = batch * nwave * sizeof(double);
+    struct resolve_arrays arrays;
+
+    arrays.c = memory_take(layout, bands->c + 1, bytes);
+    arrays.vector = memory_take(layout, RESOLVE_VECTORS, bytes);
+    arrays.product = memory_take(layout, RESOLVE_VECTORS, bytes);
+    arrays.root = memory_take(layout, bands->half + 1, bytes);
+    arrays.edge = memory_take(layout, 1, bytes);
+    arrays.spread = memory_take(layout, batch, sizeof(double));
+    return arrays;
+}
+
 void resolve_diagonals(const double *inverse, size_t zband, size_t nspec, size_t nwave, size_t spec,
                        size_t band, double *c)
 {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/memory.h"
 #include "base/minmax.h"
 #include "base/team.h"
 #include "linalg/linalg.h"
@@ -55,6 +56,34 @@ static inline struct bands resolve_bands(size_t nspec, size_t band, size_t ndiag
     bands.tband = tiles_below(band, nspec, nspec - 1);
     bands.zband = max_size(bands.tband, tiles_below(bands.c, nspec, 0));
     return bands;
+}
+
+/* What linalg_band_root() reads and writes for a batch of spectra. */
+struct resolve_arrays {
+    double *c;       /* [batch][bands.c + 1][nwave]: diagonals of C_ss */
+    double *vector;  /* [batch][RESOLVE_VECTORS][nwave]: 1 and x_s */
+    double *product; /* [batch][RESOLVE_VECTORS][nwave]: Q 1 and Q x_s */
+    double *root;    /* [batch][bands.half + 1][nwave]: diagonals of Q */
+    double *edge;    /* [batch][nwave] */
+    double *spread;  /* [batch] */
+};
+
+struct resolve_arrays resolve_take_arrays(struct memory_layout *layout, size_t batch, size_t nwave,
+                                          const struct bands *bands);
+
+TEAM_BODY struct linalg_root resolve_linalg_root(const struct resolve_arrays *arrays, size_t nwave,
+                                                 const struct bands *bands)
+{
+    return (struct linalg_root){.n = nwave,
+                                .band = bands->c,
+                                .nvec = RESOLVE_VECTORS,
+                                .half = bands->half,
+                                .inverse = arrays->c,
+                                .vector = arrays->vector,
+                                .product = arrays->product,
+                                .root = arrays->root,
+                                .edge = arrays->edge,
+                                .spread = arrays->spread};
 }
 
 /* c[band + 1][nwave]: the diagonals of C_ss of spectrum `spec` of nspec, from the tiles of C. */

@@ -126,17 +126,18 @@ static void wait_for(MPI_Request *request)
 {
     enum { YIELDS = 5000, LONGEST = 1000000 /* ns */ };
     struct timespec pause = {.tv_nsec = 10000};
-    int done = 0;
 
-    for (int tries = 0; !done; tries++) {
+    for (int tries = 0;; tries++) {
+        int done;
+
         MPI_Test(request, &done, MPI_STATUS_IGNORE);
-        if (done) break;
+        if (done) return;
         if (tries < YIELDS) {
             sched_yield();
-            continue;
+        } else {
+            nanosleep(&pause, NULL);
+            if (pause.tv_nsec < LONGEST) pause.tv_nsec *= 2;
         }
-        nanosleep(&pause, NULL);
-        if (pause.tv_nsec < LONGEST) pause.tv_nsec *= 2;
     }
 }
 

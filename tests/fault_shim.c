@@ -1,6 +1,7 @@
 /* Makes input and output fail, to be preloaded: UNSPOT_FAULT=read:NAME:BYTES has the read after BYTES bytes
  * of files whose path holds NAME fail with EIO, write:NAME:BYTES the write with ENOSPC, as a full disk does.
- * hold:NAME:BYTES holds the program at that read or write: it says so on stderr, and waits until there is a file `go`. */
+ * hold:NAME:BYTES holds the program at that read or write: it says so on stderr, and waits until there is a
+ * file `go`. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
