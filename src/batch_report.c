@@ -76,9 +76,11 @@ static void print_summary(const struct batch *batch, const struct sums *sums, co
              count, sums->written, sums->skipped, sums->failed, sums->dropped, left);
     for (const char *line = failures; line && *line; line = strchr(line, '\n') + 1)
         log_info(&batch->log, "missing: %.*s", (int)strcspn(line, "\n"), line);
-    log_info(&batch->log, "%.0f frames in %.2f s on %zu node%s: %.1f frames per node-hour", sums->written,
-             batch->seconds, batch->nodes, batch->nodes == 1 ? "" : "s", frames_per_node_hour(batch, sums));
-    log_info(&batch->log, "time of the %.0f ranks that extract: %s", sums->compute_ranks, time);
+    log_info(&batch->log,
+             "%.0f frames in %.2f s on %zu node%s: %.1f frames per node-hour; time of the %.0f ranks that "
+             "extract: %s",
+             sums->written, batch->seconds, batch->nodes, batch->nodes == 1 ? "" : "s",
+             frames_per_node_hour(batch, sums), sums->compute_ranks, time);
 }
 
 /* What a rank tells rank 0 about itself. */

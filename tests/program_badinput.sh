@@ -56,6 +56,8 @@ for kind in im psf; do
         done
     done
 done
+cat im.fits.gz psf.fits.gz | head -c -1000 >second.fits.gz
+bad_file 'the second gzip member is truncated' 'truncated gzip' second.fits.gz
 mv psf.fits.gz im.fits.gz folder/
 
 # --- FITS files that are something else

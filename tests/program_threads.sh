@@ -42,6 +42,12 @@ check 'more spectra than there are: those there are' same rest.fits 1.fits 50 10
 check 'gzipped' extract 1.fits.gz -n 60
 check 'gzipped: it is' gzip -t 1.fits.gz
 check 'gzipped: the same frame' same 1.fits.gz 1.fits
+{ head -c 1000000 im.fits | gzip -1 && tail -c +1000001 im.fits | gzip -9; } >members.fits.gz
+{ cat members.fits.gz && printf '\0\0rest'; } >followed.fits.gz
+for image in members followed; do
+    check "image of two gzip members, $image" "$UNSPOT" extract -i $image.fits.gz -p psf.fits -o $image.fits -w $grid -n 60
+    check "image of two gzip members, $image: the same frame" same $image.fits 1.fits
+done
 cp im.fits again.fits
 check 'over a larger file' extract again.fits -n 60
 check 'over a larger file: replaced' same again.fits 1.fits
