@@ -195,7 +195,7 @@ static void make_all_wrong(void)
     mkdir("folder.fits", 0777);
     write_bytes("empty.fits", "", 0);
     write_bytes("text.fits", "These are no stars\n", 19);
-    write_bytes("stub.fits", "SIMPLE  =                    T", 30);
+    write_bytes("begun.fits", "SIMPLE  =                    T", 30);
     make_wrong("3d.fits", 3, FLOAT_IMG, NY, 0, 0);
     make_wrong("0d.fits", 0, FLOAT_IMG, NY, 0, 0);
     make_wrong("noivar.fits", 2, 0, 0, SHORT_IMG, NY);
@@ -233,7 +233,7 @@ static void preproc_errors(void **state)
         {"/dev/null", "not a regular file", STATUS_IO},
         {"empty.fits", "is empty", STATUS_FORMAT},
         {"text.fits", "not a FITS file", STATUS_FORMAT},
-        {"stub.fits", "truncated in its first header", STATUS_FORMAT},
+        {"begun.fits", "truncated in its first header", STATUS_FORMAT},
         {"3d.fits", "HDU IMAGE has 3 dimensions, not 2", STATUS_FORMAT},
         {"0d.fits", "HDU IMAGE has 0 dimensions, not 2", STATUS_FORMAT},
         {"noivar.fits", "no HDU IVAR (it has: IMAGE, MASK)", STATUS_FORMAT},
