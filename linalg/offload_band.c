@@ -34,12 +34,9 @@ static void prepare(void)
 
     if (!device_may_start()) return;
     tables = device_alloc(bytes);
-#pragma omp target map(from : size)
-    {
-        struct member member = team_member();
-
-        size = member.count;
-    }
+#pragma omp target teams num_teams(1) thread_limit(1) map(from : size)
+#pragma omp parallel num_threads(1)
+    size = team_member().count;
     device.team_size = size;
     device.teams = size > 1 ? TEAMS_OF_GPU : (size_t)omp_get_num_procs();
     if (tables && device_upload(tables, poles_tables(), bytes)) device.tables = tables;
@@ -100,7 +97,7 @@ void offload_band_solve(size_t n, size_t tband, const double *l, double *b, size
 size_t offload_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batch)
 {
     (void)n, (void)zband;
-    return (size_t)teams_for(batch) * memory_round_up((tband + 1) * sizeof(tile));
+    return (size_t)teams_for(batch) * memory_round_up((tband + 3) * sizeof(tile));
 }
 
 void offload_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
@@ -114,7 +111,7 @@ void offload_band_inverse(size_t n, size_t tband, size_t zband, const double *l,
     map(from : info[0 : batch])
 #pragma omp parallel num_threads(team)
     for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
-        tile *scratch = (tile *)work + (size_t)omp_get_team_num() * (tband + 1);
+        tile *scratch = (tile *)work + (size_t)omp_get_team_num() * (tband + 3);
 
         band_inverse(team_member(), ntile, tband, zband, (tile *)(l + k * size), (tile *)(inverse + k * out),
                      scratch, x ? x + k * ntile * TILE : x);

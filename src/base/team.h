@@ -13,6 +13,13 @@
 
 #define TEAM_BODY __attribute__((always_inline)) static inline
 
+/* Before a loop of constant length: on a device its loads then go out together. */
+#if defined(__NVPTX__) || defined(__AMDGCN__)
+#define DEVICE_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define DEVICE_UNROLL
+#endif
+
 enum {
     TEAM_SIZE = 64, /* threads of a team on a GPU: one for each element of a tile (linalg.h) */
     TEAM_SIDE = 8   /* of the square of members that shares rows and columns */
@@ -82,25 +89,48 @@ TEAM_BODY void team_zero(struct member member, size_t count, double *x)
     team_sync(member);
 }
 
-/* The sum, or the largest, of the members' numbers; shared: [count]. */
+/* The sum, or the largest, of the members' numbers; shared: [count]. In two steps of TEAM_SIDE numbers. */
 TEAM_BODY double team_sum(struct member member, double own, double *shared)
 {
-    double sum = 0;
+    double part[TEAM_SIDE], sum = 0;
 
     if (member.count == 1) return own;
     shared[member.index] = own;
     team_sync(member);
-    for (int k = 0; k < member.count; k++) sum += shared[k];
+    DEVICE_UNROLL
+    for (int k = 0; k < TEAM_SIDE; k++) part[k] = shared[member.index % TEAM_SIDE * TEAM_SIDE + k];
+    DEVICE_UNROLL
+    for (int k = 0; k < TEAM_SIDE; k++) sum += part[k];
+    team_sync(member);
+    if (member.index < TEAM_SIDE) shared[member.index] = sum;
+    team_sync(member);
+    DEVICE_UNROLL
+    for (int k = 0; k < TEAM_SIDE; k++) part[k] = shared[k];
+    sum = 0;
+    DEVICE_UNROLL
+    for (int k = 0; k < TEAM_SIDE; k++) sum += part[k];
     team_sync(member);
     return sum;
 }
 
 TEAM_BODY double team_largest(struct member member, double own, double *shared)
 {
+    double part[TEAM_SIDE];
+
     if (member.count == 1) return own;
     shared[member.index] = own;
     team_sync(member);
-    for (int k = 0; k < member.count; k++) own = shared[k] > own ? shared[k] : own;
+    DEVICE_UNROLL
+    for (int k = 0; k < TEAM_SIDE; k++) part[k] = shared[member.index % TEAM_SIDE * TEAM_SIDE + k];
+    DEVICE_UNROLL
+    for (int k = 0; k < TEAM_SIDE; k++) own = part[k] > own ? part[k] : own;
+    team_sync(member);
+    if (member.index < TEAM_SIDE) shared[member.index] = own;
+    team_sync(member);
+    DEVICE_UNROLL
+    for (int k = 0; k < TEAM_SIDE; k++) part[k] = shared[k];
+    DEVICE_UNROLL
+    for (int k = 0; k < TEAM_SIDE; k++) own = part[k] > own ? part[k] : own;
     team_sync(member);
     return own;
 }
