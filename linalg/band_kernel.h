@@ -15,7 +15,6 @@
 
 enum { TILE = LINALG_TILE };
 
-
 /* [k][i]: column k, row i, unless said otherwise. Parameters that are only read are not const, as C11 does
  * not convert an array of arrays to one. */
 typedef double tile[TILE][TILE];
@@ -86,8 +85,8 @@ TEAM_BODY int tile_cholesky(tile a)
     return TILE;
 }
 
-/* The same in a member's own registers: the lower triangle of a factored tile, and 1 / its pivots. Every member
- * of a team does it, so that nothing is waited for. */
+/* The same in a member's own registers: the lower triangle of a factored tile, and 1 / its pivots. Every
+ * member of a team does it, so that nothing is waited for. */
 TEAM_BODY int tile_factor(tile own, double *inverse)
 {
     int bad = TILE;
@@ -207,7 +206,8 @@ TEAM_BODY void band_solve(struct member member, size_t ntile, size_t tband, tile
     for (size_t c = ntile; c-- > 0;) band_solve_up(member, ntile, tband, c, l + c * (tband + 1), x);
 }
 
-/* band_solve_down() with the diagonal tile in registers; the head is stored by band_store_head() after a wait. */
+/* band_solve_down() with the diagonal tile in registers; the head is stored by band_store_head() after a
+ * wait. */
 TEAM_BODY void solve_down_factored(struct member member, size_t ntile, size_t tband, size_t c, tile *column,
                                    tile own, const double *inverse, double *x, double *head)
 {
@@ -410,8 +410,10 @@ TEAM_BODY void team_two_rows(struct part part, size_t zband, size_t c, size_t be
     for (size_t d = 1; d <= below; d++) {
         double b[TILE];
         double(*a)[TILE] = d <= e ? z[(c + d) * (zband + 1) + e - d] : z[(c + e) * (zband + 1) + d - e];
-        double(*n)[TILE] = d < e ? z[(c + d) * (zband + 1) + e - 1 - d] : z[(c + e - 1) * (zband + 1) + d - e + 1];
-        const double *af = d <= e ? &a[part.k][0] : &a[0][part.k], *nf = d < e ? &n[part.k][0] : &n[0][part.k];
+        double(*n)[TILE] =
+            d < e ? z[(c + d) * (zband + 1) + e - 1 - d] : z[(c + e - 1) * (zband + 1) + d - e + 1];
+        const double *af = d <= e ? &a[part.k][0] : &a[0][part.k],
+                     *nf = d < e ? &n[part.k][0] : &n[0][part.k];
         const int as = d <= e ? 1 : TILE, ns = d < e ? 1 : TILE;
 
         DEVICE_UNROLL
@@ -437,7 +439,8 @@ TEAM_BODY void team_inverse_column(struct member member, size_t ntile, size_t tb
     double own[TILE], sum = 0;
 
     if (x) {
-        for (size_t d = 1; d <= below; d++) sum += column[d][part.k][part.i] * x[(c + d) * TILE + (size_t)part.i];
+        for (size_t d = 1; d <= below; d++)
+            sum += column[d][part.k][part.i] * x[(c + d) * TILE + (size_t)part.i];
         partial[part.k][part.i] = sum;
     }
     tile_invert_column(part.i, own, column[0]);
