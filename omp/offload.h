@@ -61,7 +61,7 @@ void offload_close(struct offload *offload);
 
 /* Which spots a bundle has. */
 struct offload_bundle {
-    size_t specmin, nspec, band;
+    size_t specmin, nspec;
 };
 
 /* Evaluates spots and overlaps of bundles, at most bundles_held, at wavelengths wave_min + i wave_step
@@ -71,9 +71,12 @@ bool offload_spots(struct offload *offload, const struct offload_bundle *bundle,
                    double wave_min, double wave_step);
 bool offload_overlaps(struct offload *offload, size_t nbundle, double *host_masked, bool *host_off_ccd);
 
-/* Patches that are solved together: of one shape, but anywhere on the CCD, of any of the bundles held. */
+/* Patches that are solved together: of one shape, but anywhere on the CCD, of any of the bundles held. Their
+ * own bands may be smaller than the shape's: the blocks of M beyond are 0 then, which changes no bit of the
+ * results. */
 struct offload_shape {
-    size_t nspec, nwave, band;
+    size_t nspec, nwave;
+    size_t band; /* of M: no less than any patch's, no more than sizes.band */
     size_t core_nspec, core_nwave;
     size_t npix;  /* of the largest */
     size_t ndiag; /* of R */
@@ -98,8 +101,8 @@ size_t offload_patch_bytes(const struct offload_shape *shape, const struct linal
 /* Patches of this shape that fit into the arena at a time; at least 1 where sizes.arena_least is enough. */
 size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted);
 
-/* Solves npatch patches of bundles bundle[npatch] and fills *results, which the caller releases with
- * offload_results_free(). False when the device fails. */
+/* Solves npatch patches of bundles bundle[npatch], in the order of their bands, and fills *results,
+ * which the caller releases with offload_results_free(). False when the device fails. */
 bool offload_solve(struct offload *offload, const struct offload_shape *shape, const struct patch *patch,
                    const unsigned *bundle, size_t npatch, double regularize, double psferr,
                    struct offload_results *results);

@@ -18,7 +18,7 @@ bool offload_spots(struct offload *offload, const struct offload_bundle *bundle,
                     nwave);
         offload->host_bundle_overlaps[b].nspec = bundle[b].nspec;
         offload->host_bundle_overlaps[b].nwave = nwave;
-        offload->host_bundle_overlaps[b].band = bundle[b].band;
+        offload->host_bundle_overlaps[b].band = offload->sizes.band;
     }
     if (!device_upload(offload->bundle_spots, offload->host_bundle_spots, nbundle * sizeof(struct spots)) ||
         !device_upload(offload->bundle_overlaps, offload->host_bundle_overlaps,

@@ -50,6 +50,7 @@ TEAM_BODY void gather_banded(struct member member, const struct chunk *chunk, si
 {
     const struct offload_shape *shape = &chunk->shape;
     const size_t n = chunk->n, nwave = shape->nwave, core = shape->core_nspec;
+    const size_t c = chunk_band(chunk, chunk->patch + k);
     const double *inverse = chunk->inverse + k * linalg_band_size(n, chunk->bands.zband);
     double *deconvolved = chunk->deconvolved + k * n;
     const bool regular = banded_is_regular(member, chunk->bands.tband, n,
@@ -61,8 +62,8 @@ TEAM_BODY void gather_banded(struct member member, const struct chunk *chunk, si
     for (size_t s = 0; s < core; s++) {
         size_t spec = chunk->patch[k].core_spec + s, system = k * core + s;
 
-        resolve_take_diagonals(member, inverse, chunk->bands.zband, shape->nspec, nwave, spec, chunk->bands.c,
-                               chunk->spectra.c + system * (chunk->bands.c + 1) * nwave);
+        resolve_take_diagonals(member, inverse, chunk->bands.zband, shape->nspec, nwave, spec, c,
+                               chunk_diagonals(chunk, system, c));
         resolve_make_vectors(member, nwave, deconvolved + spec * nwave,
                              chunk->spectra.vector + system * RESOLVE_VECTORS * nwave);
     }

@@ -31,6 +31,13 @@ size_t offload_patches_held(const struct offload *offload, const struct offload_
     return fits;
 }
 
+/* Where patches of each band begin. */
+static void find_bands(const struct patch *patch, struct chunk *chunk)
+{
+    for (size_t c = 0; c <= RESOLVE_BAND_MAX; c++) chunk->first_of[c] = chunk->npatch;
+    for (size_t k = chunk->npatch; k-- > 0;) chunk->first_of[chunk_band(chunk, patch + k)] = k;
+}
+
 /* The chunk's arrays in the arena, and what they start from. False when the device fails. */
 static bool place(struct offload *offload, const struct offload_shape *shape, const struct patch *patch,
                   const unsigned *bundle, size_t npatch, struct chunk *chunk)
@@ -39,6 +46,7 @@ static bool place(struct offload *offload, const struct offload_shape *shape, co
         chunk_layout(shape, npatch, offload->device->teams, offload->linalg, offload->arena, chunk);
 
     if (bytes > offload->arena_bytes) return false;
+    find_bands(patch, chunk);
     chunk->pixels = offload->pixels;
     chunk->spots = offload->bundle_spots;
     chunk->overlaps = offload->bundle_overlaps;
@@ -88,17 +96,50 @@ static void factor_dense(const struct offload *offload, const struct chunk *chun
     note_failures(chunk->npatch, failed, info, bad);
 }
 
+/* What linalg_band_root() works on for the patches of one band c, from their first one on. */
+static struct linalg_root root_of_band(const struct chunk *chunk, size_t c)
+{
+    const size_t system = chunk->first_of[c] * chunk->shape.core_nspec;
+    struct linalg_root root = chunk_root(chunk);
+
+    root.band = c;
+    root.inverse = chunk_diagonals(chunk, system, c);
+    root.vector += system * root.nvec * root.n;
+    root.product += system * root.nvec * root.n;
+    root.root += system * (root.half + 1) * root.n;
+    root.edge += system * root.n;
+    root.spread += system;
+    return root;
+}
+
+/* One band of C_ss after the other; the widest, which stand last, first. */
+static int take_banded_roots(const struct offload *offload, const struct chunk *chunk, int *info)
+{
+    const size_t core = chunk->shape.core_nspec;
+    size_t last = chunk->npatch;
+    int failed = 0;
+
+    for (size_t c = RESOLVE_BAND_MAX; c > 0; c--) {
+        const size_t first = chunk->first_of[c];
+        const struct linalg_root root = root_of_band(chunk, c);
+        int count;
+
+        if (first == chunk->npatch) continue;
+        count = linalg_band_root(offload->linalg, &root, (last - first) * core, chunk->linalg,
+                                 chunk->linalg_bytes, info + first * core);
+        failed = failed < 0 || count < 0 ? -1 : failed + count;
+        last = first;
+    }
+    return failed;
+}
+
 /* Square roots of all core spectra; info[npatch * core_nspec]. */
 static int take_roots(const struct offload *offload, const struct chunk *chunk, int *info)
 {
-    const size_t nsystem = chunk->npatch * chunk->shape.core_nspec;
-    const struct linalg_root root = chunk_root(chunk);
-
-    if (chunk->shape.dense) {
-        return linalg_inverse_sqrt(offload->linalg, chunk->shape.nwave, chunk->dense_root, nsystem,
-                                   chunk->linalg, chunk->linalg_bytes, info);
-    }
-    return linalg_band_root(offload->linalg, &root, nsystem, chunk->linalg, chunk->linalg_bytes, info);
+    if (!chunk->shape.dense) return take_banded_roots(offload, chunk, info);
+    return linalg_inverse_sqrt(offload->linalg, chunk->shape.nwave, chunk->dense_root,
+                               chunk->npatch * chunk->shape.core_nspec, chunk->linalg, chunk->linalg_bytes,
+                               info);
 }
 
 static bool alloc_results(const struct chunk *chunk, struct offload_results *results)

@@ -30,7 +30,8 @@ struct batch {
     size_t first_bundle, nbundle;
     struct item *item; /* [nitem] */
     size_t nitem;
-    bool *done; /* [nitem][core spec] */
+    size_t band; /* of all banded systems: the largest that one needs */
+    bool *done;  /* [nitem][core spec] */
     double *masked;
     bool *off_ccd;       /* [bundle][spec][wave], of all the device holds */
     struct item **todo;  /* [nitem] those of one step, sorted by shape */
@@ -39,11 +40,12 @@ struct batch {
     struct error *error;
 };
 
-static struct offload_shape shape_of(const struct job *job, const struct patch *patch, enum step step)
+static struct offload_shape shape_of(const struct job *job, const struct patch *patch, size_t band,
+                                     enum step step)
 {
     return (struct offload_shape){.nspec = patch->nspec,
                                   .nwave = patch->nwave,
-                                  .band = patch->band,
+                                  .band = band,
                                   .core_nspec = patch->core_nspec,
                                   .core_nwave = patch->core_nwave,
                                   .npix = job->plan.npix,
@@ -69,10 +71,10 @@ static void size_arena(const struct job *job, struct offload_sizes *sizes)
     const struct linalg *linalg = job->options->device_linalg;
     const struct patch largest = {.nspec = plan->patch_nspec,
                                   .nwave = plan->patch_nwave,
-                                  .band = plan->band,
                                   .core_nspec = plan->core_nspec,
                                   .core_nwave = plan->core_nwave};
-    const struct offload_shape wide = shape_of(job, &largest, WIDE), dense = shape_of(job, &largest, DENSE);
+    const struct offload_shape wide = shape_of(job, &largest, plan->band, WIDE);
+    const struct offload_shape dense = shape_of(job, &largest, plan->band, DENSE);
     size_t banded_bytes = offload_patch_bytes(&wide, linalg),
            dense_bytes = offload_patch_bytes(&dense, linalg);
 
@@ -100,23 +102,25 @@ static int compare_sizes(size_t a, size_t b)
     return a < b ? -1 : a > b;
 }
 
+/* Bands make no shapes of their own: each shape costs a round of launches, in which few patches leave most
+ * of the device idle. */
 static int compare_shapes(const struct patch *p, const struct patch *q)
 {
     int order = compare_sizes(p->nspec, q->nspec);
 
     if (order == 0) order = compare_sizes(p->nwave, q->nwave);
-    if (order == 0) order = compare_sizes(p->band, q->band);
     if (order == 0) order = compare_sizes(p->core_nspec, q->core_nspec);
     return order != 0 ? order : compare_sizes(p->core_nwave, q->core_nwave);
 }
 
-/* By shape; those of one shape in the plan's order. */
+/* By shape; those of one shape by band, which offload_solve() wants, and then in the plan's order. */
 static int compare_items(const void *a, const void *b)
 {
     const struct planned_patch *p = (*(struct item *const *)a)->planned;
     const struct planned_patch *q = (*(struct item *const *)b)->planned;
     int order = compare_shapes(&p->patch, &q->patch);
 
+    if (order == 0) order = compare_sizes(p->patch.band, q->patch.band);
     return order != 0 ? order : (p > q) - (p < q);
 }
 
@@ -165,7 +169,8 @@ static void take_result(struct batch *batch, struct item *item, const struct off
 static bool solve_items(struct batch *batch, struct item **item, size_t count, enum step step)
 {
     const struct job *job = batch->job;
-    const struct offload_shape shape = shape_of(job, &item[0]->planned->patch, step);
+    const struct offload_shape shape =
+        shape_of(job, &item[0]->planned->patch, step == DENSE ? job->plan.band : batch->band, step);
 
     while (count > 0) {
         const size_t held = offload_patches_held(batch->offload, &shape, count);
@@ -275,7 +280,7 @@ static bool evaluate(struct batch *batch)
     for (size_t b = 0; bundle && b < batch->nbundle; b++) {
         const struct planned_bundle *planned = &plan->bundle[batch->first_bundle + b];
 
-        bundle[b] = (struct offload_bundle){planned->specmin, planned->nspec, planned->band};
+        bundle[b] = (struct offload_bundle){planned->specmin, planned->nspec};
     }
     done = bundle && offload_spots(batch->offload, bundle, batch->nbundle, plan->spot_wave_min,
                                    batch->job->options->plan.wave_step);
@@ -321,7 +326,7 @@ static void list_items(struct batch *batch)
 {
     const struct plan *plan = &batch->job->plan;
 
-    batch->nitem = 0;
+    batch->nitem = batch->band = 0;
     memset(batch->done, 0, plan->npatch * plan->core_nspec * sizeof(bool));
     for (unsigned b = 0; b < batch->nbundle; b++) {
         const struct planned_bundle *bundle = &plan->bundle[batch->first_bundle + b];
@@ -336,6 +341,7 @@ static void list_items(struct batch *batch)
                               .step = first,
                               .was_imprecise = first == DENSE && batch->job->options->solver != SOLVER_DENSE,
                               .done = batch->done + batch->nitem * plan->core_nspec};
+            if (first == BANDED) batch->band = max_size(batch->band, planned->patch.band);
         }
     }
 }
