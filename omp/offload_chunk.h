@@ -19,7 +19,7 @@ struct chunk {
     const struct patch *patch; /* [npatch] */
     const unsigned *bundle;
 
-    char *normal; /* [npatch][normal_bytes] */
+    char *normal; /* [npatch][normal_bytes]; banded: where inverse is, which comes later */
     size_t normal_bytes;
     double *prior, *diagonal;      /* [npatch][n] */
     double *x;                     /* [npatch][rows] or, dense, [npatch][n] */
@@ -36,6 +36,7 @@ struct chunk {
     struct chunk *there; /* this, on the device */
 
     double *overlap_scratch, *shared, *pixel_scratch; /* [teams] */
+    double *resolution;                               /* [teams][ndiag][core wave] */
     size_t overlap_scratch_size;
 };
 

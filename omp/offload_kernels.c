@@ -93,15 +93,16 @@ void chunk_gather(const struct chunk *chunk, size_t npatch, int teams, int team)
     }
 }
 
-/* flux, ivar and R of one core spectrum, and whether they count. */
-TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, size_t system, double *shared)
+/* flux, ivar and R of one core spectrum, and whether they count. resolution: [ndiag][core wave] */
+TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, size_t system, double *shared,
+                              double *resolution)
 {
     const struct offload_shape *shape = &chunk->shape;
     const size_t k = system / shape->core_nspec, s = system % shape->core_nspec, nwave = shape->nwave;
     const size_t bins = shape->core_nwave;
     const struct patch *patch = chunk->patch + k;
     double *flux = chunk->results.flux + system * bins, *ivar = chunk->results.ivar + system * bins;
-    double *resolution = chunk->results.resolution + system * shape->ndiag * bins;
+    float *rounded = chunk->results.resolution + system * shape->ndiag * bins;
     bool good;
 
     if (shape->dense) { /* the row sums go where the patch's y was */
@@ -119,6 +120,8 @@ TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, s
         good &= resolve_check(member, &spectrum, patch->core_wave, bins, nwave, banded_flux_error, shared);
     }
     if (member.index == 0) chunk->results.precise[system] = good;
+    /* all have waited for all, to agree on `good` */
+    for (team_share(member, i, shape->ndiag * bins)) rounded[i] = (float)resolution[i];
     team_sync(member);
 }
 
@@ -127,7 +130,10 @@ void chunk_resolve(const struct chunk *chunk, size_t nsystem, int teams, int tea
 #pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(chunk)
 #pragma omp parallel num_threads(team)
     for (size_t k = (size_t)omp_get_team_num(); k < nsystem; k += (size_t)omp_get_num_teams()) {
-        resolve_system(team_member(), chunk, k, chunk->shared + (size_t)omp_get_team_num() * TEAM_SIZE);
+        const size_t slot = (size_t)omp_get_team_num();
+
+        resolve_system(team_member(), chunk, k, chunk->shared + slot * TEAM_SIZE,
+                       chunk->resolution + slot * chunk->shape.ndiag * chunk->shape.core_nwave);
     }
 }
 

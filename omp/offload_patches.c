@@ -6,6 +6,7 @@
 #include "base/minmax.h"
 #include "base/nvtx.h"
 #include "omp/offload_chunk.h"
+#include "omp/offload_memory.h"
 
 size_t offload_patch_bytes(const struct offload_shape *shape, const struct linalg *linalg)
 {
@@ -142,18 +143,12 @@ static int take_roots(const struct offload *offload, const struct chunk *chunk, 
                                info);
 }
 
-static bool alloc_results(const struct chunk *chunk, struct offload_results *results)
+static bool place_results(const struct chunk *chunk, struct offload_results *results)
 {
-    char *memory = memory_raw(chunk->results_bytes, 1);
+    char *memory = offload_reserve(BLOCK_HOST_RESULTS, chunk->results_bytes);
 
     chunk_results_layout(chunk, memory, results);
     return memory != NULL;
-}
-
-void offload_results_free(struct offload_results *results)
-{
-    free(results->memory);
-    *results = (struct offload_results){0};
 }
 
 /* What the linear algebra said of the systems, in the results' terms. */
@@ -228,7 +223,7 @@ bool offload_solve(struct offload *offload, const struct offload_shape *shape, c
     *results = (struct offload_results){0};
     chunk.regularize = regularize;
     chunk.psferr = psferr;
-    if (placed && info && bad && alloc_results(&chunk, results) &&
+    if (placed && info && bad && place_results(&chunk, results) &&
         device_upload(chunk.there, &chunk, sizeof chunk)) {
         done = solve(offload, &chunk, info, bad, results);
     }

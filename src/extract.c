@@ -8,6 +8,7 @@
 #include "extract_session.h"
 #include "io/image_file.h"
 #include "io/psf_file.h"
+#include "omp/offload.h"
 #include "options.h"
 #include "share.h"
 #include "version.h"
@@ -344,6 +345,7 @@ enum status extract_command(int argc, const char **argv, struct error *error)
         status = (enum status)ranks_announce(world, status);
         if (ranks_rank(world) > 0) error->text[0] = '\0'; /* rank 0 says it */
     }
+    offload_forget();
     session_free(&session);
     arguments_free(&arguments);
     share_end(&share);

@@ -30,13 +30,12 @@ struct batch {
     size_t first_bundle, nbundle;
     struct item *item; /* [nitem] */
     size_t nitem;
-    size_t band; /* of all banded systems: the largest that one needs */
-    bool *done;  /* [nitem][core spec] */
-    double *masked;
-    bool *off_ccd;       /* [bundle][spec][wave], of all the device holds */
+    size_t band;         /* of all banded systems: the largest that one needs */
+    bool *done;          /* [nitem][core spec] */
     struct item **todo;  /* [nitem] those of one step, sorted by shape */
     struct patch *patch; /* [nitem] and what the device wants of them */
     unsigned *patch_bundle;
+    double *resolution; /* [thread][core spec][ndiag][core wave] */
     struct error *error;
 };
 
@@ -131,6 +130,18 @@ static void finish_item(struct batch *batch, const struct item *item)
     progress_step(batch->job->progress);
 }
 
+/* R of result k, as store_spectrum() wants it; of this thread. */
+static const double *widen_resolution(const struct batch *batch, const struct offload_results *results,
+                                      size_t k, size_t count)
+{
+    const struct plan *plan = &batch->job->plan;
+    double *resolution = batch->resolution + (size_t)omp_get_thread_num() * plan->core_nspec *
+                                                 plan->core_nwave * batch->job->frame->ndiag;
+
+    for (size_t i = 0; i < count; i++) resolution[i] = (double)results->resolution[k * count + i];
+    return resolution;
+}
+
 /* Stores what result k is good for, and says what is to be done next. */
 static void take_result(struct batch *batch, struct item *item, const struct offload_results *results,
                         size_t k)
@@ -143,9 +154,10 @@ static void take_result(struct batch *batch, struct item *item, const struct off
                                         .flux = results->flux + k * nbin,
                                         .ivar = results->ivar + k * nbin,
                                         .chi2pix = results->chi2pix + k * nbin,
-                                        .resolution = results->resolution + k * nbin * job->frame->ndiag,
-                                        .masked = batch->masked + spots,
-                                        .off_ccd = batch->off_ccd + spots};
+                                        .resolution =
+                                            widen_resolution(batch, results, k, nbin * job->frame->ndiag),
+                                        .masked = batch->offload->host_masked + spots,
+                                        .off_ccd = batch->offload->host_off_ccd + spots};
     bool all = true;
 
     if (result.outcome == EXTRACTED && !results->solved[k]) {
@@ -199,7 +211,6 @@ static bool solve_items(struct batch *batch, struct item **item, size_t count, e
         timing_count(batch->timing, STAGE_SOLVE, results.solve_seconds, held);
         timing_count(batch->timing, STAGE_QUALITY, results.quality_seconds, held);
         timing_count(batch->timing, STAGE_COPY, results.copy_seconds, 1);
-        offload_results_free(&results);
         if (!solved) return false;
         for (size_t k = 0; k < held; k++) {
             if (item[k]->step == DENSE && step != DENSE) item[k]->was_imprecise = true;
@@ -286,7 +297,7 @@ static bool evaluate(struct batch *batch)
                                    batch->job->options->plan.wave_step);
     timing_add(batch->timing, STAGE_SPOTS, now, nspot);
     now = timing_start(STAGE_OVERLAPS);
-    done = done && offload_overlaps(batch->offload, batch->nbundle, batch->masked, batch->off_ccd);
+    done = done && offload_overlaps(batch->offload, batch->nbundle);
     timing_add(batch->timing, STAGE_OVERLAPS, now, nspot);
     free(bundle);
     return done;
@@ -363,22 +374,19 @@ static enum status extract_batch(struct batch *batch)
                      batch->job->options->device.name);
 }
 
-static enum status alloc_batch(struct batch *batch, size_t bundles)
+static enum status alloc_batch(struct batch *batch)
 {
     const struct plan *plan = &batch->job->plan;
-    size_t nspot = bundles * plan->bundle_nspec * plan->spot_nwave;
 
     batch->item = memory_zeroed(plan->npatch, sizeof *batch->item);
     batch->done = memory_zeroed(plan->npatch * plan->core_nspec, sizeof *batch->done);
     batch->todo = memory_zeroed(plan->npatch, sizeof(struct item *));
     batch->patch = memory_zeroed(plan->npatch, sizeof *batch->patch);
     batch->patch_bundle = memory_zeroed(plan->npatch, sizeof *batch->patch_bundle);
-    batch->masked = memory_zeroed(nspot, sizeof *batch->masked);
-    batch->off_ccd = memory_zeroed(nspot, sizeof *batch->off_ccd);
-    if (batch->item && batch->done && batch->todo && batch->patch && batch->patch_bundle && batch->masked &&
-        batch->off_ccd) {
+    batch->resolution = memory_zeroed((size_t)omp_get_max_threads() * plan->core_nspec * plan->core_nwave,
+                                      batch->job->frame->ndiag * sizeof *batch->resolution);
+    if (batch->item && batch->done && batch->todo && batch->patch && batch->patch_bundle && batch->resolution)
         return STATUS_OK;
-    }
     return memory_error(batch->error, "patches of a device");
 }
 
@@ -389,8 +397,7 @@ static void free_batch(struct batch *batch)
     free(batch->todo);
     free(batch->patch);
     free(batch->patch_bundle);
-    free(batch->masked);
-    free(batch->off_ccd);
+    free(batch->resolution);
 }
 
 /* The PSF and the image go to the device. */
@@ -422,7 +429,7 @@ enum status extract_on_device(struct job *job, struct timing *timing, struct err
     struct batch batch = {.job = job, .offload = &offload, .timing = timing, .error = error};
     enum status status = open_device(job, &offload, timing, error);
 
-    if (status == STATUS_OK) status = alloc_batch(&batch, offload.bundles_held);
+    if (status == STATUS_OK) status = alloc_batch(&batch);
     while (status == STATUS_OK && batch.first_bundle < job->plan.nbundle) {
         batch.nbundle = min_size(offload.bundles_held, job->plan.nbundle - batch.first_bundle);
         log_debug(job->log, "bundles %zu to %zu of %zu on %s", batch.first_bundle,
