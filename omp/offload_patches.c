@@ -17,18 +17,20 @@ size_t offload_patch_bytes(const struct offload_shape *shape, const struct linal
 
 size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted)
 {
+    const size_t teams = offload->device->teams;
     size_t fits = 0, above = wanted + 1;
     struct chunk chunk;
 
     while (above - fits > 1) {
         size_t middle = fits + (above - fits) / 2;
-        size_t bytes = chunk_layout(shape, middle, offload->device->teams, offload->linalg, NULL, &chunk);
+        size_t bytes = chunk_layout(shape, middle, teams, offload->linalg, NULL, &chunk);
 
         if (bytes <= offload->arena_bytes)
             fits = middle;
         else
             above = middle;
     }
+    if (fits < wanted && fits > teams) fits -= fits % teams; /* the last teams would wait for a few */
     return fits;
 }
 
