@@ -222,6 +222,32 @@ static bool solve_items(struct batch *batch, struct item **item, size_t count, e
     return true;
 }
 
+const struct linalg *extract_dense_linalg(const struct device *device, const struct linalg *linalg,
+                                          const struct log *log)
+{
+    static bool has_warned; /* the main thread's, like the libraries */
+    const struct linalg *cuda = device->kind == DEVICE_GPU ? linalg_find("cuda") : NULL;
+
+    if (device->kind == DEVICE_GPU && !cuda && !has_warned) {
+        log_warning(
+            log,
+            "cuSOLVER and cuBLAS cannot be used (%s): dense systems are solved on the CPU, which makes "
+            "--solver dense slow",
+            linalg_why_not("cuda"));
+        has_warned = true;
+    }
+    return cuda ? cuda : linalg;
+}
+
+/* The first dense systems: CUDA's libraries do the banded ones as well from now on. */
+static void use_dense_linalg(struct batch *batch)
+{
+    const struct extract_options *options = batch->job->options;
+
+    batch->offload->linalg = extract_dense_linalg(&options->device, batch->offload->linalg, batch->job->log);
+    batch->timing->used_cuda |= batch->offload->linalg != options->device_linalg;
+}
+
 /* All items that are at this step. */
 static bool do_step(struct batch *batch, enum step step)
 {
@@ -230,6 +256,7 @@ static bool do_step(struct batch *batch, enum step step)
     for (size_t i = 0; i < batch->nitem; i++) {
         if (batch->item[i].step == step) batch->todo[count++] = &batch->item[i];
     }
+    if (step == DENSE && count > 0) use_dense_linalg(batch);
     qsort(batch->todo, count, sizeof *batch->todo, compare_items);
     for (size_t first = 0, last; first < count; first = last) {
         for (last = first + 1; last < count; last++) {
@@ -246,7 +273,7 @@ static void repeat_on_host(struct batch *batch, unsigned number, size_t count)
 {
     struct job *job = batch->job;
     const struct planned_bundle *bundle = &job->plan.bundle[batch->first_bundle + number];
-    const char *trouble = linalg_trouble(job->options->device_linalg);
+    const char *trouble = linalg_trouble(batch->offload->linalg);
 
     log_warning(job->log,
                 "bundle of spectra %zu-%zu: %zu patches that the device could not solve are repeated "

@@ -39,6 +39,14 @@ check 'sm_90: image accepted, kernel launched' takes_gpu 90
 grep -o 'e_flags.*' log.80 >flags.80
 check 'sm_80 and sm_90: an image each' bash -c "! grep -o 'e_flags.*' log.90 | diff -q - flags.80"
 
+small_team()
+{
+    MOCK_SMALL_TEAM=1 on_mock 80 "$UNSPOT" info >log.small 2>&1 || return
+    cat log.small
+    grep -q 'auto takes the CPU: .*starts 63 threads where a team of 64 is asked for' log.small
+}
+check 'a device whose teams are too small: refused' small_team
+
 no_image()
 {
     on_mock 75 "$UNSPOT" info >log.75 2>&1 || return
