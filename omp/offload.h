@@ -38,6 +38,11 @@ struct offload {
 
     struct spots *host_bundle_spots; /* [bundles_held] with pointers into what follows */
     struct overlaps *host_bundle_overlaps;
+    double *host_masked; /* [bundle][sizes.bundle_nspec][sizes.nwave] see struct overlaps */
+    bool *host_off_ccd;
+
+    float *image, *ivar;
+    char *psf;
     struct spots *bundle_spots; /* the same on the device */
     struct overlaps *bundle_overlaps;
     double *values; /* of all spots */
@@ -52,28 +57,32 @@ struct offload {
 };
 
 /* Copies pixels (of the host) and the PSF's coefficients, as spots_alloc() arranged them, to the device, and
- * divides its free memory. STATUS_DEVICE when it is not enough for one bundle and one patch. The caller
- * releases *offload with offload_close(), whatever the status. */
+ * divides its free memory, of which it takes no more than is of use. STATUS_DEVICE when it is not enough for
+ * one bundle and one patch. The caller releases *offload with offload_close(), whatever the status: the
+ * memory stays for the next frame, one frame at a time, until offload_forget(). */
 enum status offload_open(struct offload *offload, const struct device *device, const struct linalg *linalg,
                          const struct offload_sizes *sizes, const struct pixels *pixels,
                          const struct spots *psf, struct error *error);
 void offload_close(struct offload *offload);
+void offload_forget(void);
 
 /* Which spots a bundle has. */
 struct offload_bundle {
-    size_t specmin, nspec, band;
+    size_t specmin, nspec;
 };
 
 /* Evaluates spots and overlaps of bundles, at most bundles_held, at wavelengths wave_min + i wave_step
- * (Angstrom). host_masked[bundle][spec][wave] and host_off_ccd: see struct overlaps; rows of each bundle are
- * sizes.bundle_nspec * sizes.nwave long. False when the device fails. */
+ * (Angstrom), and fills offload->host_masked and host_off_ccd. False when the device fails. */
 bool offload_spots(struct offload *offload, const struct offload_bundle *bundle, size_t nbundle,
                    double wave_min, double wave_step);
-bool offload_overlaps(struct offload *offload, size_t nbundle, double *host_masked, bool *host_off_ccd);
+bool offload_overlaps(struct offload *offload, size_t nbundle);
 
-/* Patches that are solved together: of one shape, but anywhere on the CCD, of any of the bundles held. */
+/* Patches that are solved together: of one shape, but anywhere on the CCD, of any of the bundles held. Their
+ * own bands may be smaller than the shape's: the blocks of M beyond are 0 then, which changes no bit of the
+ * results. */
 struct offload_shape {
-    size_t nspec, nwave, band;
+    size_t nspec, nwave;
+    size_t band; /* of M: no less than any patch's, no more than sizes.band */
     size_t core_nspec, core_nwave;
     size_t npix;  /* of the largest */
     size_t ndiag; /* of R */
@@ -81,10 +90,11 @@ struct offload_shape {
     bool dense;   /* the dense solver */
 };
 
-/* What came of them. All of the host; results[npatch], each as in struct solution. */
+/* What came of them. All of the host, until the next patches are solved; results[npatch], each as in struct
+ * solution. */
 struct offload_results {
     double *flux, *ivar, *chi2pix; /* [npatch][core spec][core wave] */
-    double *resolution;            /* [npatch][core spec][ndiag][core wave] */
+    float *resolution;             /* [npatch][core spec][ndiag][core wave]: what files hold */
     double *largest;               /* [npatch] largest weight; 0: an empty patch */
     int *solved;                   /* [npatch] 0: singular */
     int *precise;                  /* [npatch][core spec] whether this spectrum counts */
@@ -95,15 +105,15 @@ struct offload_results {
 /* Bytes on the device for one patch; SIZE_MAX: impossible. */
 size_t offload_patch_bytes(const struct offload_shape *shape, const struct linalg *linalg);
 
-/* Patches of this shape that fit into the arena at a time; at least 1 where sizes.arena_least is enough. */
+/* How many patches of this shape to solve at a time: all that are wanted or, of those that fit into the arena,
+ * what keeps all teams at work; at least 1 where sizes.arena_least is enough. */
 size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted);
 
-/* Solves npatch patches of bundles bundle[npatch] and fills *results, which the caller releases with
- * offload_results_free(). False when the device fails. */
+/* Solves npatch patches of bundles bundle[npatch], in the order of their bands, and fills *results.
+ * False when the device fails. */
 bool offload_solve(struct offload *offload, const struct offload_shape *shape, const struct patch *patch,
                    const unsigned *bundle, size_t npatch, double regularize, double psferr,
                    struct offload_results *results);
-void offload_results_free(struct offload_results *results);
 
 /* Bytes that offload_model() needs, for width columns. */
 size_t offload_model_bytes(size_t nspec, size_t nwave, size_t width, size_t ny);

@@ -18,7 +18,7 @@ bool offload_spots(struct offload *offload, const struct offload_bundle *bundle,
                     nwave);
         offload->host_bundle_overlaps[b].nspec = bundle[b].nspec;
         offload->host_bundle_overlaps[b].nwave = nwave;
-        offload->host_bundle_overlaps[b].band = bundle[b].band;
+        offload->host_bundle_overlaps[b].band = offload->sizes.band;
     }
     if (!device_upload(offload->bundle_spots, offload->host_bundle_spots, nbundle * sizeof(struct spots)) ||
         !device_upload(offload->bundle_overlaps, offload->host_bundle_overlaps,
@@ -50,7 +50,7 @@ TEAM_BODY void sum_spot(struct member member, const struct overlaps *overlaps, c
     if (member.index == 0) overlaps_store(overlaps, spots, pixels, spot, sums);
 }
 
-bool offload_overlaps(struct offload *offload, size_t nbundle, double *host_masked, bool *host_off_ccd)
+bool offload_overlaps(struct offload *offload, size_t nbundle)
 {
     const struct spots *all_spots = offload->bundle_spots;
     const struct overlaps *all_overlaps = offload->bundle_overlaps;
@@ -73,6 +73,6 @@ bool offload_overlaps(struct offload *offload, size_t nbundle, double *host_mask
         sum_spot(team_member(), all_overlaps + k / nspot, spots, &pixels, k % nspot,
                  memory + slot * memory_size, shared + slot * TEAM_SIZE);
     }
-    return device_download(host_masked, offload->masked, count * sizeof(double)) &&
-           device_download(host_off_ccd, offload->off_ccd, count * sizeof(bool));
+    return device_download(offload->host_masked, offload->masked, count * sizeof(double)) &&
+           device_download(offload->host_off_ccd, offload->off_ccd, count * sizeof(bool));
 }

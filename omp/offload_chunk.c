@@ -37,8 +37,11 @@ static void take_banded(struct memory_layout *layout, const struct linalg *linal
     const struct offload_shape *shape = &chunk->shape;
     size_t nsystem = chunk->npatch * shape->core_nspec;
 
+    size_t inverse_bytes = linalg_band_size(chunk->n, chunk->bands.zband) * sizeof(double);
+
     chunk->matrix = take_doubles(layout, chunk->npatch * linalg_band_size(chunk->n, chunk->bands.tband));
-    chunk->inverse = take_doubles(layout, chunk->npatch * linalg_band_size(chunk->n, chunk->bands.zband));
+    chunk->normal = memory_take(layout, chunk->npatch, max_size(chunk->normal_bytes, inverse_bytes));
+    chunk->inverse = (double *)chunk->normal;
     chunk->spectra = resolve_take_arrays(layout, nsystem, shape->nwave, &chunk->bands);
     chunk->linalg_bytes = banded_linalg_bytes(chunk, linalg);
 }
@@ -48,6 +51,7 @@ static void take_dense(struct memory_layout *layout, const struct linalg *linalg
     const struct offload_shape *shape = &chunk->shape;
     size_t nsystem = chunk->npatch * shape->core_nspec, nwave = shape->nwave;
 
+    chunk->normal = memory_take(layout, chunk->npatch, chunk->normal_bytes);
     chunk->matrix = take_doubles(layout, chunk->npatch * chunk->n * chunk->n);
     chunk->dense_root = take_doubles(layout, nsystem * nwave * nwave);
     chunk->linalg_bytes = dense_linalg_bytes(linalg, chunk->n, nwave, shape->core_nspec, chunk->npatch);
@@ -63,7 +67,7 @@ size_t chunk_results_layout(const struct chunk *chunk, char *memory, struct offl
     results->flux = take_doubles(&layout, nbin);
     results->ivar = take_doubles(&layout, nbin);
     results->chi2pix = take_doubles(&layout, nbin);
-    results->resolution = take_doubles(&layout, nbin * shape->ndiag);
+    results->resolution = memory_take(&layout, nbin * shape->ndiag, sizeof(float));
     results->largest = take_doubles(&layout, chunk->npatch);
     results->solved = memory_take(&layout, chunk->npatch, sizeof(int));
     results->precise = memory_take(&layout, nsystem, sizeof(int));
@@ -79,12 +83,13 @@ size_t chunk_layout(const struct offload_shape *shape, size_t npatch, size_t tea
     memset(chunk, 0, sizeof *chunk);
     set_sizes(shape, chunk);
     chunk->npatch = npatch;
-    chunk->normal = memory_take(&layout, npatch, chunk->normal_bytes);
     chunk->prior = take_doubles(&layout, npatch * chunk->n);
     chunk->diagonal = take_doubles(&layout, npatch * chunk->n);
     chunk->x = take_doubles(&layout, npatch * chunk->rows);
     chunk->deconvolved = take_doubles(&layout, npatch * chunk->n);
     chunk->pixel_scratch = memory_take(&layout, min_size(teams, npatch), quality_bytes(shape->npix));
+    chunk->resolution =
+        take_doubles(&layout, min_size(teams, npatch * shape->core_nspec) * shape->ndiag * shape->core_nwave);
     chunk->patch = memory_take(&layout, npatch, sizeof(struct patch));
     chunk->bundle = memory_take(&layout, npatch, sizeof(unsigned));
     if (shape->dense)

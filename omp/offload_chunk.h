@@ -9,8 +9,9 @@
 struct chunk {
     struct offload_shape shape;
     size_t npatch;
-    size_t n, rows; /* unknowns of a patch; the same, in whole tiles */
-    struct bands bands;
+    size_t n, rows;                        /* unknowns of a patch; the same, in whole tiles */
+    struct bands bands;                    /* c: the largest of any patch */
+    size_t first_of[RESOLVE_BAND_MAX + 1]; /* the first patch of each band c; npatch: there is none */
     double regularize, psferr;
     struct pixels pixels;
     const struct spots *spots; /* [bundle] */
@@ -18,7 +19,7 @@ struct chunk {
     const struct patch *patch; /* [npatch] */
     const unsigned *bundle;
 
-    char *normal; /* [npatch][normal_bytes] */
+    char *normal; /* [npatch][normal_bytes]; banded: where inverse is, which comes later */
     size_t normal_bytes;
     double *prior, *diagonal;      /* [npatch][n] */
     double *x;                     /* [npatch][rows] or, dense, [npatch][n] */
@@ -35,6 +36,7 @@ struct chunk {
     struct chunk *there; /* this, on the device */
 
     double *overlap_scratch, *shared, *pixel_scratch; /* [teams] */
+    double *resolution;                               /* [teams][ndiag][core wave] */
     size_t overlap_scratch_size;
 };
 
@@ -52,7 +54,24 @@ void chunk_quality(const struct chunk *chunk, size_t npatch, int teams, int team
 /* Lays the results out, on either side, and returns their bytes. */
 size_t chunk_results_layout(const struct chunk *chunk, char *memory, struct offload_results *results);
 
-/* What linalg_band_root() works on. */
+/* Diagonals of C_ss that patch k needs, as on the host: by its own band, so that S is cut where it is there.
+ */
+TEAM_BODY size_t chunk_band(const struct chunk *chunk, const struct patch *patch)
+{
+    return resolve_band(patch->band, chunk->bands.half, chunk->shape.wide);
+}
+
+/* Where the diagonals of C_ss of a system stand, of a patch whose band is c: those of one band are packed,
+ * and begin where they would if all were as wide as the widest. */
+TEAM_BODY double *chunk_diagonals(const struct chunk *chunk, size_t system, size_t c)
+{
+    const size_t first = chunk->first_of[c] * chunk->shape.core_nspec;
+
+    return chunk->spectra.c +
+           (first * (chunk->bands.c + 1) + (system - first) * (c + 1)) * chunk->shape.nwave;
+}
+
+/* What linalg_band_root() gives for all systems. */
 TEAM_BODY struct linalg_root chunk_root(const struct chunk *chunk)
 {
     return resolve_linalg_root(&chunk->spectra, chunk->shape.nwave, &chunk->bands);

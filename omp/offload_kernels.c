@@ -50,6 +50,7 @@ TEAM_BODY void gather_banded(struct member member, const struct chunk *chunk, si
 {
     const struct offload_shape *shape = &chunk->shape;
     const size_t n = chunk->n, nwave = shape->nwave, core = shape->core_nspec;
+    const size_t c = chunk_band(chunk, chunk->patch + k);
     const double *inverse = chunk->inverse + k * linalg_band_size(n, chunk->bands.zband);
     double *deconvolved = chunk->deconvolved + k * n;
     const bool regular = banded_is_regular(member, chunk->bands.tband, n,
@@ -61,8 +62,8 @@ TEAM_BODY void gather_banded(struct member member, const struct chunk *chunk, si
     for (size_t s = 0; s < core; s++) {
         size_t spec = chunk->patch[k].core_spec + s, system = k * core + s;
 
-        resolve_take_diagonals(member, inverse, chunk->bands.zband, shape->nspec, nwave, spec, chunk->bands.c,
-                               chunk->spectra.c + system * (chunk->bands.c + 1) * nwave);
+        resolve_take_diagonals(member, inverse, chunk->bands.zband, shape->nspec, nwave, spec, c,
+                               chunk_diagonals(chunk, system, c));
         resolve_make_vectors(member, nwave, deconvolved + spec * nwave,
                              chunk->spectra.vector + system * RESOLVE_VECTORS * nwave);
     }
@@ -92,15 +93,16 @@ void chunk_gather(const struct chunk *chunk, size_t npatch, int teams, int team)
     }
 }
 
-/* flux, ivar and R of one core spectrum, and whether they count. */
-TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, size_t system, double *shared)
+/* flux, ivar and R of one core spectrum, and whether they count. resolution: [ndiag][core wave] */
+TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, size_t system, double *shared,
+                              double *resolution)
 {
     const struct offload_shape *shape = &chunk->shape;
     const size_t k = system / shape->core_nspec, s = system % shape->core_nspec, nwave = shape->nwave;
     const size_t bins = shape->core_nwave;
     const struct patch *patch = chunk->patch + k;
     double *flux = chunk->results.flux + system * bins, *ivar = chunk->results.ivar + system * bins;
-    double *resolution = chunk->results.resolution + system * shape->ndiag * bins;
+    float *rounded = chunk->results.resolution + system * shape->ndiag * bins;
     bool good;
 
     if (shape->dense) { /* the row sums go where the patch's y was */
@@ -118,6 +120,8 @@ TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, s
         good &= resolve_check(member, &spectrum, patch->core_wave, bins, nwave, banded_flux_error, shared);
     }
     if (member.index == 0) chunk->results.precise[system] = good;
+    /* all have waited for all, to agree on `good` */
+    for (team_share(member, i, shape->ndiag * bins)) rounded[i] = (float)resolution[i];
     team_sync(member);
 }
 
@@ -126,7 +130,10 @@ void chunk_resolve(const struct chunk *chunk, size_t nsystem, int teams, int tea
 #pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(chunk)
 #pragma omp parallel num_threads(team)
     for (size_t k = (size_t)omp_get_team_num(); k < nsystem; k += (size_t)omp_get_num_teams()) {
-        resolve_system(team_member(), chunk, k, chunk->shared + (size_t)omp_get_team_num() * TEAM_SIZE);
+        const size_t slot = (size_t)omp_get_team_num();
+
+        resolve_system(team_member(), chunk, k, chunk->shared + slot * TEAM_SIZE,
+                       chunk->resolution + slot * chunk->shape.ndiag * chunk->shape.core_nwave);
     }
 }
 

@@ -6,6 +6,7 @@
 #include "base/minmax.h"
 #include "base/nvtx.h"
 #include "omp/offload_chunk.h"
+#include "omp/offload_memory.h"
 
 size_t offload_patch_bytes(const struct offload_shape *shape, const struct linalg *linalg)
 {
@@ -16,19 +17,28 @@ size_t offload_patch_bytes(const struct offload_shape *shape, const struct linal
 
 size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted)
 {
+    const size_t teams = offload->device->teams;
     size_t fits = 0, above = wanted + 1;
     struct chunk chunk;
 
     while (above - fits > 1) {
         size_t middle = fits + (above - fits) / 2;
-        size_t bytes = chunk_layout(shape, middle, offload->device->teams, offload->linalg, NULL, &chunk);
+        size_t bytes = chunk_layout(shape, middle, teams, offload->linalg, NULL, &chunk);
 
         if (bytes <= offload->arena_bytes)
             fits = middle;
         else
             above = middle;
     }
+    if (fits < wanted && fits > teams) fits -= fits % teams; /* the last teams would wait for a few */
     return fits;
+}
+
+/* Where patches of each band begin. */
+static void find_bands(const struct patch *patch, struct chunk *chunk)
+{
+    for (size_t c = 0; c <= RESOLVE_BAND_MAX; c++) chunk->first_of[c] = chunk->npatch;
+    for (size_t k = chunk->npatch; k-- > 0;) chunk->first_of[chunk_band(chunk, patch + k)] = k;
 }
 
 /* The chunk's arrays in the arena, and what they start from. False when the device fails. */
@@ -39,6 +49,7 @@ static bool place(struct offload *offload, const struct offload_shape *shape, co
         chunk_layout(shape, npatch, offload->device->teams, offload->linalg, offload->arena, chunk);
 
     if (bytes > offload->arena_bytes) return false;
+    find_bands(patch, chunk);
     chunk->pixels = offload->pixels;
     chunk->spots = offload->bundle_spots;
     chunk->overlaps = offload->bundle_overlaps;
@@ -88,31 +99,58 @@ static void factor_dense(const struct offload *offload, const struct chunk *chun
     note_failures(chunk->npatch, failed, info, bad);
 }
 
+/* What linalg_band_root() works on for the patches of one band c, from their first one on. */
+static struct linalg_root root_of_band(const struct chunk *chunk, size_t c)
+{
+    const size_t system = chunk->first_of[c] * chunk->shape.core_nspec;
+    struct linalg_root root = chunk_root(chunk);
+
+    root.band = c;
+    root.inverse = chunk_diagonals(chunk, system, c);
+    root.vector += system * root.nvec * root.n;
+    root.product += system * root.nvec * root.n;
+    root.root += system * (root.half + 1) * root.n;
+    root.edge += system * root.n;
+    root.spread += system;
+    return root;
+}
+
+/* One band of C_ss after the other; the widest, which stand last, first. */
+static int take_banded_roots(const struct offload *offload, const struct chunk *chunk, int *info)
+{
+    const size_t core = chunk->shape.core_nspec;
+    size_t last = chunk->npatch;
+    int failed = 0;
+
+    for (size_t c = RESOLVE_BAND_MAX; c > 0; c--) {
+        const size_t first = chunk->first_of[c];
+        const struct linalg_root root = root_of_band(chunk, c);
+        int count;
+
+        if (first == chunk->npatch) continue;
+        count = linalg_band_root(offload->linalg, &root, (last - first) * core, chunk->linalg,
+                                 chunk->linalg_bytes, info + first * core);
+        failed = failed < 0 || count < 0 ? -1 : failed + count;
+        last = first;
+    }
+    return failed;
+}
+
 /* Square roots of all core spectra; info[npatch * core_nspec]. */
 static int take_roots(const struct offload *offload, const struct chunk *chunk, int *info)
 {
-    const size_t nsystem = chunk->npatch * chunk->shape.core_nspec;
-    const struct linalg_root root = chunk_root(chunk);
-
-    if (chunk->shape.dense) {
-        return linalg_inverse_sqrt(offload->linalg, chunk->shape.nwave, chunk->dense_root, nsystem,
-                                   chunk->linalg, chunk->linalg_bytes, info);
-    }
-    return linalg_band_root(offload->linalg, &root, nsystem, chunk->linalg, chunk->linalg_bytes, info);
+    if (!chunk->shape.dense) return take_banded_roots(offload, chunk, info);
+    return linalg_inverse_sqrt(offload->linalg, chunk->shape.nwave, chunk->dense_root,
+                               chunk->npatch * chunk->shape.core_nspec, chunk->linalg, chunk->linalg_bytes,
+                               info);
 }
 
-static bool alloc_results(const struct chunk *chunk, struct offload_results *results)
+static bool place_results(const struct chunk *chunk, struct offload_results *results)
 {
-    char *memory = memory_raw(chunk->results_bytes, 1);
+    char *memory = offload_reserve(BLOCK_HOST_RESULTS, chunk->results_bytes);
 
     chunk_results_layout(chunk, memory, results);
     return memory != NULL;
-}
-
-void offload_results_free(struct offload_results *results)
-{
-    free(results->memory);
-    *results = (struct offload_results){0};
 }
 
 /* What the linear algebra said of the systems, in the results' terms. */
@@ -187,7 +225,7 @@ bool offload_solve(struct offload *offload, const struct offload_shape *shape, c
     *results = (struct offload_results){0};
     chunk.regularize = regularize;
     chunk.psferr = psferr;
-    if (placed && info && bad && alloc_results(&chunk, results) &&
+    if (placed && info && bad && place_results(&chunk, results) &&
         device_upload(chunk.there, &chunk, sizeof chunk)) {
         done = solve(offload, &chunk, info, bad, results);
     }

@@ -13,6 +13,7 @@
 #include "interrupt.h"
 #include "io/output.h"
 #include "io/thread_safety.h"
+#include "omp/offload.h"
 #include "options.h"
 #include "version.h"
 
@@ -313,6 +314,7 @@ enum status batch_command(int argc, const char **argv, struct error *error)
         status = (enum status)ranks_announce(batch.world, status);
         if (ranks_rank(batch.world) > 0) error->text[0] = '\0'; /* rank 0 says it */
     }
+    offload_forget();
     batch_free(&batch);
     ranks_end(batch.world);
     for (size_t i = 0; words[i]; i++) free(words[i]);

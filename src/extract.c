@@ -5,9 +5,11 @@
 
 #include "base/minmax.h"
 #include "command.h"
+#include "extract_device.h"
 #include "extract_session.h"
 #include "io/image_file.h"
 #include "io/psf_file.h"
+#include "omp/offload.h"
 #include "options.h"
 #include "share.h"
 #include "version.h"
@@ -62,21 +64,14 @@ enum status session_check_outputs(const struct session *session, struct error *e
     return options_outputs(files, sizeof files / sizeof files[0], error);
 }
 
-/* cuSOLVER and cuBLAS where they are, else dense systems go to the host and back. */
-static const struct linalg *find_device_linalg(const struct device *device, const struct log *log)
+/* Libraries for dense systems take a second to open: where the banded solver begins it is left to the first
+ * dense system, which most frames do not have. */
+static const struct linalg *find_device_linalg(const struct device *device, enum solver solver,
+                                               const struct log *log)
 {
-    const struct linalg *linalg = NULL;
+    const struct linalg *linalg = linalg_find("offload");
 
-    if (device->kind == DEVICE_GPU) {
-        linalg = linalg_find("cuda");
-        if (!linalg) {
-            log_warning(log,
-                        "cuSOLVER and cuBLAS cannot be used (%s): dense systems are solved on the CPU, which "
-                        "makes --solver dense slow",
-                        linalg_why_not("cuda"));
-        }
-    }
-    return linalg ? linalg : linalg_find("offload");
+    return linalg && solver == SOLVER_DENSE ? extract_dense_linalg(device, linalg, log) : linalg;
 }
 
 /* What works where; falling back from a GPU that is there is worth a warning. */
@@ -114,7 +109,7 @@ enum status session_choose_device(struct session *session, int local_rank, struc
             arguments->device);
     }
     if (device.kind != DEVICE_HOST) {
-        linalg = find_device_linalg(&device, &session->log);
+        linalg = find_device_linalg(&device, session->options.solver, &session->log);
         if (!linalg)
             return error_set(error, STATUS_DEVICE, "%s: no backend of linear algebra works there",
                              device.name);
@@ -131,6 +126,13 @@ void session_use_device(struct session *session, const struct device *device, co
     options->device_linalg = linalg;
     session->timing.device = options->device.name;
     session->timing.backend = linalg_name(linalg ? linalg : options->linalg);
+}
+
+void session_name_linalg(struct session *session)
+{
+    const struct linalg *linalg = session->timing.used_cuda ? linalg_find("cuda") : NULL;
+
+    if (linalg) session_use_device(session, &session->options.device, linalg);
 }
 
 enum status session_read_psf(struct session *session, struct error *error)
@@ -286,6 +288,7 @@ enum status session_extract(struct session *session, struct share *share, struct
     enum status status = share_extract(share, session, events, task, error);
 
     session->timing.nwave = session->frame.nwave;
+    session_name_linalg(session);
     if (status == STATUS_FORMAT) { /* only the PSF can be meant */
         struct error cause = *error;
 
@@ -344,6 +347,7 @@ enum status extract_command(int argc, const char **argv, struct error *error)
         status = (enum status)ranks_announce(world, status);
         if (ranks_rank(world) > 0) error->text[0] = '\0'; /* rank 0 says it */
     }
+    offload_forget();
     session_free(&session);
     arguments_free(&arguments);
     share_end(&share);

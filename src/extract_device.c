@@ -30,20 +30,21 @@ struct batch {
     size_t first_bundle, nbundle;
     struct item *item; /* [nitem] */
     size_t nitem;
-    bool *done; /* [nitem][core spec] */
-    double *masked;
-    bool *off_ccd;       /* [bundle][spec][wave], of all the device holds */
+    size_t band;         /* of all banded systems: the largest that one needs */
+    bool *done;          /* [nitem][core spec] */
     struct item **todo;  /* [nitem] those of one step, sorted by shape */
     struct patch *patch; /* [nitem] and what the device wants of them */
     unsigned *patch_bundle;
+    double *resolution; /* [thread][core spec][ndiag][core wave] */
     struct error *error;
 };
 
-static struct offload_shape shape_of(const struct job *job, const struct patch *patch, enum step step)
+static struct offload_shape shape_of(const struct job *job, const struct patch *patch, size_t band,
+                                     enum step step)
 {
     return (struct offload_shape){.nspec = patch->nspec,
                                   .nwave = patch->nwave,
-                                  .band = patch->band,
+                                  .band = band,
                                   .core_nspec = patch->core_nspec,
                                   .core_nwave = patch->core_nwave,
                                   .npix = job->plan.npix,
@@ -69,10 +70,10 @@ static void size_arena(const struct job *job, struct offload_sizes *sizes)
     const struct linalg *linalg = job->options->device_linalg;
     const struct patch largest = {.nspec = plan->patch_nspec,
                                   .nwave = plan->patch_nwave,
-                                  .band = plan->band,
                                   .core_nspec = plan->core_nspec,
                                   .core_nwave = plan->core_nwave};
-    const struct offload_shape wide = shape_of(job, &largest, WIDE), dense = shape_of(job, &largest, DENSE);
+    const struct offload_shape wide = shape_of(job, &largest, plan->band, WIDE);
+    const struct offload_shape dense = shape_of(job, &largest, plan->band, DENSE);
     size_t banded_bytes = offload_patch_bytes(&wide, linalg),
            dense_bytes = offload_patch_bytes(&dense, linalg);
 
@@ -100,23 +101,25 @@ static int compare_sizes(size_t a, size_t b)
     return a < b ? -1 : a > b;
 }
 
+/* Bands make no shapes of their own: each shape costs a round of launches, in which few patches leave most
+ * of the device idle. */
 static int compare_shapes(const struct patch *p, const struct patch *q)
 {
     int order = compare_sizes(p->nspec, q->nspec);
 
     if (order == 0) order = compare_sizes(p->nwave, q->nwave);
-    if (order == 0) order = compare_sizes(p->band, q->band);
     if (order == 0) order = compare_sizes(p->core_nspec, q->core_nspec);
     return order != 0 ? order : compare_sizes(p->core_nwave, q->core_nwave);
 }
 
-/* By shape; those of one shape in the plan's order. */
+/* By shape; those of one shape by band, which offload_solve() wants, and then in the plan's order. */
 static int compare_items(const void *a, const void *b)
 {
     const struct planned_patch *p = (*(struct item *const *)a)->planned;
     const struct planned_patch *q = (*(struct item *const *)b)->planned;
     int order = compare_shapes(&p->patch, &q->patch);
 
+    if (order == 0) order = compare_sizes(p->patch.band, q->patch.band);
     return order != 0 ? order : (p > q) - (p < q);
 }
 
@@ -125,6 +128,18 @@ static void finish_item(struct batch *batch, const struct item *item)
 {
     if (item->was_imprecise) batch->timing->ndense++;
     progress_step(batch->job->progress);
+}
+
+/* R of result k, as store_spectrum() wants it; of this thread. */
+static const double *widen_resolution(const struct batch *batch, const struct offload_results *results,
+                                      size_t k, size_t count)
+{
+    const struct plan *plan = &batch->job->plan;
+    double *resolution = batch->resolution + (size_t)omp_get_thread_num() * plan->core_nspec *
+                                                 plan->core_nwave * batch->job->frame->ndiag;
+
+    for (size_t i = 0; i < count; i++) resolution[i] = (double)results->resolution[k * count + i];
+    return resolution;
 }
 
 /* Stores what result k is good for, and says what is to be done next. */
@@ -139,9 +154,10 @@ static void take_result(struct batch *batch, struct item *item, const struct off
                                         .flux = results->flux + k * nbin,
                                         .ivar = results->ivar + k * nbin,
                                         .chi2pix = results->chi2pix + k * nbin,
-                                        .resolution = results->resolution + k * nbin * job->frame->ndiag,
-                                        .masked = batch->masked + spots,
-                                        .off_ccd = batch->off_ccd + spots};
+                                        .resolution =
+                                            widen_resolution(batch, results, k, nbin * job->frame->ndiag),
+                                        .masked = batch->offload->host_masked + spots,
+                                        .off_ccd = batch->offload->host_off_ccd + spots};
     bool all = true;
 
     if (result.outcome == EXTRACTED && !results->solved[k]) {
@@ -165,7 +181,8 @@ static void take_result(struct batch *batch, struct item *item, const struct off
 static bool solve_items(struct batch *batch, struct item **item, size_t count, enum step step)
 {
     const struct job *job = batch->job;
-    const struct offload_shape shape = shape_of(job, &item[0]->planned->patch, step);
+    const struct offload_shape shape =
+        shape_of(job, &item[0]->planned->patch, step == DENSE ? job->plan.band : batch->band, step);
 
     while (count > 0) {
         const size_t held = offload_patches_held(batch->offload, &shape, count);
@@ -194,7 +211,6 @@ static bool solve_items(struct batch *batch, struct item **item, size_t count, e
         timing_count(batch->timing, STAGE_SOLVE, results.solve_seconds, held);
         timing_count(batch->timing, STAGE_QUALITY, results.quality_seconds, held);
         timing_count(batch->timing, STAGE_COPY, results.copy_seconds, 1);
-        offload_results_free(&results);
         if (!solved) return false;
         for (size_t k = 0; k < held; k++) {
             if (item[k]->step == DENSE && step != DENSE) item[k]->was_imprecise = true;
@@ -206,6 +222,32 @@ static bool solve_items(struct batch *batch, struct item **item, size_t count, e
     return true;
 }
 
+const struct linalg *extract_dense_linalg(const struct device *device, const struct linalg *linalg,
+                                          const struct log *log)
+{
+    static bool has_warned; /* the main thread's, like the libraries */
+    const struct linalg *cuda = device->kind == DEVICE_GPU ? linalg_find("cuda") : NULL;
+
+    if (device->kind == DEVICE_GPU && !cuda && !has_warned) {
+        log_warning(
+            log,
+            "cuSOLVER and cuBLAS cannot be used (%s): dense systems are solved on the CPU, which makes "
+            "--solver dense slow",
+            linalg_why_not("cuda"));
+        has_warned = true;
+    }
+    return cuda ? cuda : linalg;
+}
+
+/* The first dense systems: CUDA's libraries do the banded ones as well from now on. */
+static void use_dense_linalg(struct batch *batch)
+{
+    const struct extract_options *options = batch->job->options;
+
+    batch->offload->linalg = extract_dense_linalg(&options->device, batch->offload->linalg, batch->job->log);
+    batch->timing->used_cuda |= batch->offload->linalg != options->device_linalg;
+}
+
 /* All items that are at this step. */
 static bool do_step(struct batch *batch, enum step step)
 {
@@ -214,6 +256,7 @@ static bool do_step(struct batch *batch, enum step step)
     for (size_t i = 0; i < batch->nitem; i++) {
         if (batch->item[i].step == step) batch->todo[count++] = &batch->item[i];
     }
+    if (step == DENSE && count > 0) use_dense_linalg(batch);
     qsort(batch->todo, count, sizeof *batch->todo, compare_items);
     for (size_t first = 0, last; first < count; first = last) {
         for (last = first + 1; last < count; last++) {
@@ -230,7 +273,7 @@ static void repeat_on_host(struct batch *batch, unsigned number, size_t count)
 {
     struct job *job = batch->job;
     const struct planned_bundle *bundle = &job->plan.bundle[batch->first_bundle + number];
-    const char *trouble = linalg_trouble(job->options->device_linalg);
+    const char *trouble = linalg_trouble(batch->offload->linalg);
 
     log_warning(job->log,
                 "bundle of spectra %zu-%zu: %zu patches that the device could not solve are repeated "
@@ -275,13 +318,13 @@ static bool evaluate(struct batch *batch)
     for (size_t b = 0; bundle && b < batch->nbundle; b++) {
         const struct planned_bundle *planned = &plan->bundle[batch->first_bundle + b];
 
-        bundle[b] = (struct offload_bundle){planned->specmin, planned->nspec, planned->band};
+        bundle[b] = (struct offload_bundle){planned->specmin, planned->nspec};
     }
     done = bundle && offload_spots(batch->offload, bundle, batch->nbundle, plan->spot_wave_min,
                                    batch->job->options->plan.wave_step);
     timing_add(batch->timing, STAGE_SPOTS, now, nspot);
     now = timing_start(STAGE_OVERLAPS);
-    done = done && offload_overlaps(batch->offload, batch->nbundle, batch->masked, batch->off_ccd);
+    done = done && offload_overlaps(batch->offload, batch->nbundle);
     timing_add(batch->timing, STAGE_OVERLAPS, now, nspot);
     free(bundle);
     return done;
@@ -321,7 +364,7 @@ static void list_items(struct batch *batch)
 {
     const struct plan *plan = &batch->job->plan;
 
-    batch->nitem = 0;
+    batch->nitem = batch->band = 0;
     memset(batch->done, 0, plan->npatch * plan->core_nspec * sizeof(bool));
     for (unsigned b = 0; b < batch->nbundle; b++) {
         const struct planned_bundle *bundle = &plan->bundle[batch->first_bundle + b];
@@ -336,6 +379,7 @@ static void list_items(struct batch *batch)
                               .step = first,
                               .was_imprecise = first == DENSE && batch->job->options->solver != SOLVER_DENSE,
                               .done = batch->done + batch->nitem * plan->core_nspec};
+            if (first == BANDED) batch->band = max_size(batch->band, planned->patch.band);
         }
     }
 }
@@ -357,22 +401,19 @@ static enum status extract_batch(struct batch *batch)
                      batch->job->options->device.name);
 }
 
-static enum status alloc_batch(struct batch *batch, size_t bundles)
+static enum status alloc_batch(struct batch *batch)
 {
     const struct plan *plan = &batch->job->plan;
-    size_t nspot = bundles * plan->bundle_nspec * plan->spot_nwave;
 
     batch->item = memory_zeroed(plan->npatch, sizeof *batch->item);
     batch->done = memory_zeroed(plan->npatch * plan->core_nspec, sizeof *batch->done);
     batch->todo = memory_zeroed(plan->npatch, sizeof(struct item *));
     batch->patch = memory_zeroed(plan->npatch, sizeof *batch->patch);
     batch->patch_bundle = memory_zeroed(plan->npatch, sizeof *batch->patch_bundle);
-    batch->masked = memory_zeroed(nspot, sizeof *batch->masked);
-    batch->off_ccd = memory_zeroed(nspot, sizeof *batch->off_ccd);
-    if (batch->item && batch->done && batch->todo && batch->patch && batch->patch_bundle && batch->masked &&
-        batch->off_ccd) {
+    batch->resolution = memory_zeroed((size_t)omp_get_max_threads() * plan->core_nspec * plan->core_nwave,
+                                      batch->job->frame->ndiag * sizeof *batch->resolution);
+    if (batch->item && batch->done && batch->todo && batch->patch && batch->patch_bundle && batch->resolution)
         return STATUS_OK;
-    }
     return memory_error(batch->error, "patches of a device");
 }
 
@@ -383,8 +424,7 @@ static void free_batch(struct batch *batch)
     free(batch->todo);
     free(batch->patch);
     free(batch->patch_bundle);
-    free(batch->masked);
-    free(batch->off_ccd);
+    free(batch->resolution);
 }
 
 /* The PSF and the image go to the device. */
@@ -416,7 +456,7 @@ enum status extract_on_device(struct job *job, struct timing *timing, struct err
     struct batch batch = {.job = job, .offload = &offload, .timing = timing, .error = error};
     enum status status = open_device(job, &offload, timing, error);
 
-    if (status == STATUS_OK) status = alloc_batch(&batch, offload.bundles_held);
+    if (status == STATUS_OK) status = alloc_batch(&batch);
     while (status == STATUS_OK && batch.first_bundle < job->plan.nbundle) {
         batch.nbundle = min_size(offload.bundles_held, job->plan.nbundle - batch.first_bundle);
         log_debug(job->log, "bundles %zu to %zu of %zu on %s", batch.first_bundle,

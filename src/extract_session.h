@@ -46,6 +46,9 @@ void session_use_device(struct session *session, const struct device *device, co
 /* That the outputs can be written, and are no inputs. */
 enum status session_check_outputs(const struct session *session, struct error *error);
 
+/* Lets the files name CUDA's libraries where dense systems were solved by them after all. */
+void session_name_linalg(struct session *session);
+
 enum status session_read_psf(struct session *session, struct error *error);
 
 /* What only the PSF can tell: spectra, wavelengths; then all options are known. */

@@ -48,6 +48,7 @@ void timing_merge(struct timing *total, const struct timing *part)
     total->nunsolved += part->nunsolved;
     total->ndense += part->ndense;
     total->nrepeated += part->nrepeated;
+    total->used_cuda |= part->used_cuda;
 }
 
 const char *stage_name(enum stage stage)

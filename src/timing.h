@@ -2,6 +2,7 @@
 #ifndef UNSPOT_TIMING_H
 #define UNSPOT_TIMING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -43,6 +44,7 @@ struct timing {
     size_t nspec, nwave, npatch, nregularised, nunsolved;
     size_t ndense;    /* patches that the banded solver left to the dense one */
     size_t nrepeated; /* patches that the device could not solve, and the host repeated */
+    bool used_cuda;   /* cuSOLVER and cuBLAS, by a run that began without them */
     int threads;
     const char *solver, *device, *backend;
 };

@@ -16,6 +16,7 @@
 #include "base/team.h"
 #include "exposure.h"
 #include "near.h"
+#include "omp/offload.h"
 #include "progress.h"
 #include "synthetic_psf.h"
 
@@ -49,6 +50,13 @@ static int choose_device(void **state)
 #pragma omp target map(from : member)
     member = team_member();
     device.team_size = member.count;
+    return 0;
+}
+
+static int forget_device(void **state)
+{
+    (void)state;
+    offload_forget();
     return 0;
 }
 
@@ -298,6 +306,12 @@ static void singular_patches(void **state)
     exposure_drop(&exposure);
 }
 
+/* What an image and its weights take of a device's memory, of which nine tenths are used. */
+static size_t pixel_bytes(const struct exposure *exposure)
+{
+    return exposure->image.nx * exposure->image.ny * 2 * sizeof(float) * 10 / 9;
+}
+
 /* Little memory: batches of one bundle, chunks of few patches; the same bits. */
 static void little_memory(void **state)
 {
@@ -312,7 +326,7 @@ static void little_memory(void **state)
     options.plan.bundlesize = 5; /* several bundles */
     large = small = on_device(&options);
     large.device.memory_limit = (size_t)4 << 30;
-    small.device.memory_limit = (size_t)24 << 20;
+    small.device.memory_limit = pixel_bytes(&exposure) + ((size_t)28 << 20);
     a = exposure_extract(&exposure, &small, &timing[0]);
     b = exposure_extract(&exposure, &large, &timing[1]);
     assert_true(timing[0].stage[STAGE_SPOTS].count > 0);
@@ -355,6 +369,7 @@ static void too_little_memory(void **state)
     options = options_for(&exposure);
     options = on_device(&options);
     assert_false(fits(&exposure, &options, 1 << 20));
+    assert_false(fits(&exposure, &options, pixel_bytes(&exposure) + (1 << 20)));
     exposure_drop(&exposure);
 }
 
@@ -381,7 +396,7 @@ static void enough_memory(void **state)
 {
     struct exposure exposure;
     struct extract_options one, two;
-    size_t bytes = (size_t)40 << 20;
+    size_t bytes;
 
     (void)state;
     if (QUICK) return;
@@ -395,6 +410,7 @@ static void enough_memory(void **state)
     two = on_device(&two);
     one = two;
     one.plan.nspec = 12;
+    bytes = pixel_bytes(&exposure) + ((size_t)40 << 20);
     while (!fits(&exposure, &one, bytes)) bytes += 1 << 20;
     assert_true(fits(&exposure, &two, bytes));
     exposure_drop(&exposure);
@@ -454,5 +470,5 @@ int main(void)
         cmocka_unit_test(large_patch),         cmocka_unit_test(no_leaks),
     };
 
-    return cmocka_run_group_tests_name("offload", tests, choose_device, NULL);
+    return cmocka_run_group_tests_name("offload", tests, choose_device, forget_device);
 }

@@ -47,13 +47,25 @@ void device_describe(void (*print)(const char *name, const char *value));
  * the host from standing in, one ends the program. */
 bool device_may_start(void);
 
-/* Memory on the device, aligned to 64 bytes, not zeroed; NULL when there is not enough. */
+/* Memory on the device, aligned to 64 bytes, not zeroed; NULL when there is not enough. With
+ * UNSPOT_DEVICE_POISON=1 in the environment it is filled with bytes 0xFF (doubles: NaN), and so it is again
+ * by device_poison(), for memory that is used anew: nobody may rely on what it holds. */
 void *device_alloc(size_t bytes);
 void device_free(void *memory);
+void device_poison(void *memory, size_t bytes);
+
+/* Memory of the host that a device copies from and to directly, where its runtime has such; else plain. Dear:
+ * to be kept. */
+void *device_host_alloc(size_t bytes);
+void device_host_free(void *memory);
 
 /* Copies; false when it failed. */
 bool device_upload(void *to, const void *from, size_t bytes);
 bool device_download(void *to, const void *from, size_t bytes);
+
+/* The same for large arrays of plain memory, in pieces by way of staging[staging_bytes], which is the above:
+ * while one piece is copied to the device all other threads bring the next. */
+bool device_upload_staged(void *to, const void *from, size_t bytes, void *staging, size_t staging_bytes);
 
 /* Bytes that may still be allocated there, never more than memory_limit; a guess where the device cannot be
  * asked. */

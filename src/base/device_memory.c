@@ -1,5 +1,7 @@
+#define _GNU_SOURCE /* RTLD_DEFAULT */
 #include "base/device.h"
 
+#include <dlfcn.h>
 #include <omp.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -9,11 +11,60 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 
+static bool is_poisoned(void)
+{
+    const char *wish = getenv("UNSPOT_DEVICE_POISON");
+
+    return wish && strcmp(wish, "1") == 0;
+}
+
+/* A device that does not take it shows in the next copy. */
+void device_poison(void *memory, size_t bytes)
+{
+    enum { PIECE = 1 << 20 };
+    char *piece = is_poisoned() ? memory_raw(PIECE, 1) : NULL;
+
+    if (!piece) return;
+    memset(piece, 0xFF, PIECE);
+    for (size_t done = 0; done < bytes; done += PIECE) {
+        device_upload((char *)memory + done, piece, min_size(PIECE, bytes - done));
+    }
+    free(piece);
+}
+
 #ifdef UNSPOT_OFFLOAD
+
+/* LLVM's own functions for memory that the device reaches directly; other runtimes have none. */
+static void *find_function(const char *name, void *function)
+{
+    void *symbol = dlsym(RTLD_DEFAULT, name);
+
+    memcpy(function, &symbol, sizeof symbol);
+    return symbol;
+}
+
+void *device_host_alloc(size_t bytes)
+{
+    void *(*alloc)(size_t size, int device);
+
+    if (!find_function("llvm_omp_target_alloc_host", &alloc)) return memory_raw(bytes, 1);
+    return alloc(bytes > 0 ? bytes : 1, omp_get_default_device());
+}
+
+void device_host_free(void *memory)
+{
+    void (*release)(void *memory, int device);
+
+    if (!memory) return;
+    if (find_function("llvm_omp_target_free_host", &release))
+        release(memory, omp_get_default_device());
+    else
+        free(memory);
+}
 
 /* A GPU's memory comes aligned to 256 bytes or more, that of a device in the host's memory to 16. There the
  * pointer is moved on, to an odd multiple of 64 bytes, and the one to be released stands in front of it. */
-void *device_alloc(size_t bytes)
+static void *alloc_aligned(size_t bytes)
 {
     enum { EVEN = 2 * MEMORY_ALIGNMENT };
     int device = omp_get_default_device(), host = omp_get_initial_device();
@@ -55,9 +106,19 @@ bool device_download(void *to, const void *from, size_t bytes)
 
 #else /* nothing to link omp_target_alloc() from: the host's own memory */
 
-void *device_alloc(size_t bytes)
+static void *alloc_aligned(size_t bytes)
 {
     return memory_raw(bytes, 1);
+}
+
+void *device_host_alloc(size_t bytes)
+{
+    return memory_raw(bytes, 1);
+}
+
+void device_host_free(void *memory)
+{
+    free(memory);
 }
 
 void device_free(void *memory)
@@ -78,6 +139,47 @@ bool device_download(void *to, const void *from, size_t bytes)
 }
 
 #endif
+
+void *device_alloc(size_t bytes)
+{
+    void *memory = alloc_aligned(bytes);
+
+    if (memory) device_poison(memory, bytes);
+    return memory;
+}
+
+/* Threads `first` to the last of a region bring their shares of a piece. */
+static void bring(char *to, const char *from, size_t bytes, int first)
+{
+    size_t count = (size_t)(omp_get_num_threads() - first), index = (size_t)(omp_get_thread_num() - first);
+    size_t share = memory_round_up((bytes + count - 1) / count), start = min_size(bytes, index * share);
+
+    memcpy(to + start, from + start, min_size(share, bytes - start));
+}
+
+bool device_upload_staged(void *to, const void *from, size_t bytes, void *staging, size_t staging_bytes)
+{
+    const size_t piece = staging_bytes / 2, npiece = piece > 0 ? (bytes + piece - 1) / piece : 0;
+    bool copied = piece > 0 || bytes == 0;
+
+    for (size_t k = 0; copied && k <= npiece; k++) {        /* brings piece k, copies piece k - 1 */
+        const size_t next = k * piece, last = next - piece; /* of piece 0 not used */
+
+#pragma omp parallel
+        {
+            const bool alone = omp_get_num_threads() == 1 || k == 0;
+
+            if (k < npiece && (alone || omp_get_thread_num() > 0))
+                bring((char *)staging + k % 2 * piece, (const char *)from + next,
+                      min_size(piece, bytes - next), alone ? 0 : 1);
+#pragma omp master
+            if (k > 0)
+                copied = device_upload((char *)to + last, (char *)staging + (k - 1) % 2 * piece,
+                                       min_size(piece, bytes - last));
+        }
+    }
+    return copied;
+}
 
 size_t device_memory_free(const struct device *device)
 {

@@ -44,6 +44,7 @@ enum mark { MARK_NOTHING, MARK_HOST, MARK_DEVICE };
 struct report {
     int mark[TEAM_SIZE];
     int team_size;
+    int started; /* threads, by OpenMP's count */
 };
 
 /* One team of so many threads on a device. */
@@ -53,7 +54,10 @@ static void run_team(int number, int threads, struct report *report)
 #pragma omp parallel num_threads(threads)
     {
         report->mark[omp_get_thread_num()] = omp_is_initial_device() ? MARK_HOST : MARK_DEVICE;
-        if (omp_get_thread_num() == 0) report->team_size = team_member().count;
+        if (omp_get_thread_num() == 0) {
+            report->team_size = team_member().count;
+            report->started = omp_get_num_threads();
+        }
     }
 }
 
@@ -76,6 +80,11 @@ static bool try_team(int number, int threads, void *memory, struct report *repor
         if (report->mark[i] == MARK_DEVICE) continue;
         snprintf(problem, size, "a region for OpenMP device %d %s", number,
                  report->mark[i] == MARK_HOST ? "ran on the host" : "did not run, or not with a whole team");
+        return false;
+    }
+    if (report->started != threads) { /* they would wait for one that is not there */
+        snprintf(problem, size, "OpenMP device %d starts %d threads where a team of %d is asked for", number,
+                 report->started, threads);
         return false;
     }
     return true;
