@@ -687,9 +687,10 @@ class Run:
 
 
 def find_programs(preset):
-    """bin/ of a bundle, or the folder of a build for GPUs"""
-    folders = [os.path.join(ROOT, "bin")] + [os.path.join(ROOT, "build", name) for name in
-                                             ([preset] if preset else ["llvm-nvptx", "llvm-nvptx-portable"])]
+    """The folder of a build, or bin/ of a bundle, or the folder of a build for GPUs"""
+    folders = [os.path.join(ROOT, name) for name in
+               ([os.path.join("build", preset)] if preset
+                else ["bin", "build/llvm-nvptx", "build/llvm-nvptx-portable"])]
     for folder in folders:
         if os.path.exists(os.path.join(folder, "unspot")):
             return folder
