@@ -18,15 +18,24 @@ NCU_COLUMNS = {
 NCU_STALL = re.compile(r"smsp__average_warps_issue_stalled_(\w+)_per_issue_active\.ratio$")
 
 
-def trace_events(path):
-    """Of a file of LIBOMPTARGET_PROFILE, by name: how many, and milliseconds in all. The runtime does not name
-    kernels: their numbers of arguments tell them apart; copies are told apart by direction."""
+def launched(text):
+    """The kernels that LLVM's runtime says it launched, with LIBOMPTARGET_INFO=16, in that order."""
+    return [short_kernel(name) for name in re.findall(r"Launching kernel (\S+)", text)]
+
+
+def trace_events(path, kernels=()):
+    """Of a file of LIBOMPTARGET_PROFILE, by name: how many, and milliseconds in all. The trace does not name kernels:
+    `kernels` does, if there are as many as regions, else their numbers of arguments tell them apart. A region lasts
+    until its kernel has ended. Copies are told apart by direction."""
     table = {}
     with open(path) as file:
-        events = json.load(file)["traceEvents"]
+        events = [event for event in json.load(file)["traceEvents"] if event.get("ph") == "X"]
+    events = sorted((event for event in events if not event["name"].startswith("Total ")), key=lambda e: e["ts"])
+    regions = [event for event in events if event["name"] == "Runtime: target exe"]
+    if len(regions) == len(kernels):
+        for region, kernel in zip(regions, kernels):
+            region["name"] = "region " + kernel
     for event in events:
-        if event.get("ph") != "X" or event["name"].startswith("Total "):
-            continue
         detail = str(event.get("args", {}).get("detail", ""))
         values = dict(re.findall(r"(\w+)=(-?\d+)", detail))
         name = event["name"]
@@ -43,8 +52,8 @@ def trace_events(path):
 
 
 def short_kernel(name):
-    """band_cholesky_l40 of __omp_offloading_10_abc_band_cholesky_l40"""
-    return re.sub(r"^__omp_offloading_[0-9a-f]+_[0-9a-f]+_", "", name)
+    """band_cholesky_l40 of __omp_offloading_10_abc_band_cholesky_l40, also in a line of text"""
+    return re.sub(r"__omp_offloading_[0-9a-f]+_[0-9a-f]+_", "", name)
 
 
 def ncu_number(text):

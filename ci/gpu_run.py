@@ -138,7 +138,11 @@ class Run:
             self.report.setdefault("steps", []).append([name, round(step.seconds, 3), step.how()])
         if not good:
             self.fail(name + ", " + (step.why() if says_why else step.how()))
-        self.hangs += step.hung
+        if step.hung:
+            self.hangs += 1
+            self.report.setdefault("after_hangs", []).append(
+                (output_of(["nvidia-smi"], SMOKE_SECONDS) or "").splitlines()
+                + [line for line in (output_of(["dmesg"]) or "").splitlines() if re.search("NVRM|Xid", line)][-10:])
         self.write()
         if self.hangs >= HANGS:
             raise Stop("two hangs")
@@ -186,13 +190,16 @@ class Run:
         self.ended("choice of the device", step)
 
     def check_device(self):
-        """A tiny extraction on the device, before any other work."""
+        """A tiny extraction on the device, before any other work. LLVM's runtime names each launch: where it hangs,
+        the last is the kernel to look at."""
         self.simulate("check", True)
         name = "small extraction on device " + self.options.device
         step = self.step(name, self.small_command(self.options.device, "check-device.fits", "--timing",
-                                                  self.path("check.json")), min(SMOKE_SECONDS, self.options.limit))
+                                                  self.path("check.json")), min(SMOKE_SECONDS, self.options.limit),
+                         more={"LIBOMPTARGET_INFO": "16"})
+        self.report["launches"] = [gpu_profile.short_kernel(line) for line in step.stderr.splitlines()[-100:]]
         if not step.ok:
-            return
+            return self.write()
         with open(self.path("check.json")) as file:
             self.small = json.load(file)
         device = self.report["device"] = self.small["device"]
@@ -490,7 +497,7 @@ class Run:
             return None
         self.environment["CUDA_MPS_PIPE_DIRECTORY"] = self.path("mps")
         service = Step(self.wrapped(True, ["cat"]), self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        watch = threading.Timer(self.options.limit, service.overdue)
+        watch = threading.Timer(self.options.limit, service.overdue, [self.options.limit])
         watch.start()
         try:
             service.process.stdin.write("up\n")
@@ -509,7 +516,7 @@ class Run:
         self.environment.pop("CUDA_MPS_PIPE_DIRECTORY", None)
         if not service:
             return
-        watch = threading.Timer(self.options.limit, service.overdue)
+        watch = threading.Timer(self.options.limit, service.overdue, [self.options.limit])
         watch.start()
         try:
             service.process.communicate()
@@ -531,7 +538,7 @@ class Run:
                        str(rank * share), str(share), str(step)]
             running.append(Step(command, dict(self.environment, OMP_NUM_THREADS="1"), stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE))
-        watch = threading.Timer(self.options.peer_limit, lambda: [peer.overdue() for peer in running])
+        watch = threading.Timer(self.options.peer_limit, lambda: [peer.overdue(self.options.peer_limit) for peer in running])
         watch.start()
 
         def answers(expected):
@@ -607,11 +614,12 @@ class Run:
         """Launches and copies of a whole frame, as LLVM's runtime sees them."""
         path = self.beside(".trace.json")
         step = self.step("trace of a frame", self.command(self.options.device, "banded", "p.fits"),
-                         more={"LIBOMPTARGET_PROFILE": path, "LIBOMPTARGET_PROFILE_GRANULARITY": "1"})
+                         more={"LIBOMPTARGET_PROFILE": path, "LIBOMPTARGET_PROFILE_GRANULARITY": "0",
+                               "LIBOMPTARGET_INFO": "16"})
         if not step.ok or not os.path.exists(path):
             return "none: the runtime wrote no trace" if step.ok else step.why()
-        table = gpu_profile.trace_events(path)
-        for name, row in list(table.items())[:12]:
+        table = gpu_profile.trace_events(path, gpu_profile.launched(step.stderr))
+        for name, row in list(table.items())[:20]:
             self.row("trace: %s, %d times" % (name, row["count"]), row["ms"], "ms")
         return table
 
@@ -745,7 +753,7 @@ def main():
     options.parts = options.parts.split(",") + ["peer"] * bool(options.peer) + ["profile"] * options.profile
     if set(options.parts) - set(PARTS):
         parser.error("no part " + ", ".join(sorted(set(options.parts) - set(PARTS))))
-    options.parts = [name for name in PARTS if name in options.parts]
+    options.parts = sorted(dict.fromkeys(options.parts), key=lambda name: name != "smoke")  # else as they were named
     options.processes, options.peer_processes = numbers(options.processes), numbers(options.peer_processes)
     options.peer_steps, options.solvers = numbers(options.peer_steps), options.solvers.split(",")
     options.programs = os.path.abspath(find_programs(options.preset))

@@ -13,7 +13,7 @@ class Step:
 
     def __init__(self, command, environment, folder=None, stdin=subprocess.DEVNULL, stdout=None):
         self.files = [tempfile.TemporaryFile("w+", errors="replace") for _ in range(2)]
-        self.begin, self.status, self.hung, self.memory_mb, self.seconds = time.monotonic(), None, False, 0.0, 0.0
+        self.begin, self.status, self.hung, self.memory_mb, self.seconds = time.monotonic(), None, None, 0.0, 0.0
         try:
             self.process = subprocess.Popen(command, env=environment, cwd=folder, stdin=stdin,
                                             stdout=stdout or self.files[0], stderr=self.files[1], text=True,
@@ -29,9 +29,9 @@ class Step:
             except ProcessLookupError:
                 pass
 
-    def overdue(self):
+    def overdue(self, limit):
         """At the limit: whoever waits sees the end of the process, and finds that it hung."""
-        self.hung = True
+        self.hung = limit
         self.kill()
 
     def wait(self, limit):
@@ -45,7 +45,7 @@ class Step:
             elif self.seconds > limit + GRACE:
                 self.status = -signal.SIGKILL  # it does not go; it is left behind
             elif self.seconds > limit and not self.hung:
-                self.overdue()
+                self.overdue(limit)
             else:
                 time.sleep(0.002)
         if self.process:
@@ -71,7 +71,7 @@ class Step:
     def how(self):
         """How it ended."""
         if self.hung:
-            return "no end after %.0f s" % self.seconds
+            return "no end after %g s" % self.hung
         if self.status is not None and self.status < 0:
             return signal.Signals(-self.status).name
         return "exit status %d" % self.status
