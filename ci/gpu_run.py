@@ -28,6 +28,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -49,6 +50,10 @@ HANGS = 2  # and no more: each costs its limit
 
 class Stop(Exception):
     """Nothing more can be learnt."""
+
+
+def on_signal(number, _):
+    raise Stop(signal.Signals(number).name)
 
 
 def stop(text):
@@ -761,6 +766,7 @@ def main():
     options.variants = find_variants(options.variants)
     if "peer" in options.parts and not options.peer:
         parser.error("the part peer needs --peer DIR")
+    signal.signal(signal.SIGTERM, on_signal)
     with tempfile.TemporaryDirectory(prefix="unspot-gpu.", ignore_cleanup_errors=True) as folder:
         return Run(options, folder).run()
 

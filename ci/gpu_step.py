@@ -36,19 +36,20 @@ class Step:
 
     def wait(self, limit):
         """Until its end or so many seconds after its begin."""
-        while self.process and self.status is None:
-            pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
-            self.seconds = time.monotonic() - self.begin
-            if pid:
-                self.status, self.memory_mb = os.waitstatus_to_exitcode(status), usage.ru_maxrss / 1024
-                self.process.returncode = self.status
-            elif self.seconds > limit + GRACE:
-                self.status = -signal.SIGKILL  # it does not go; it is left behind
-            elif self.seconds > limit and not self.hung:
-                self.overdue(limit)
-            else:
-                time.sleep(0.002)
-        if self.process:
+        try:
+            while self.process and self.status is None:
+                pid, status, usage = os.wait4(self.process.pid, os.WNOHANG)
+                self.seconds = time.monotonic() - self.begin
+                if pid:
+                    self.status, self.memory_mb = os.waitstatus_to_exitcode(status), usage.ru_maxrss / 1024
+                    self.process.returncode = self.status
+                elif self.seconds > limit + GRACE:
+                    self.status = -signal.SIGKILL  # it does not go; it is left behind
+                elif self.seconds > limit and not self.hung:
+                    self.overdue(limit)
+                else:
+                    time.sleep(0.002)
+        finally:
             self.kill()  # what it may have left running
         return self
 
