@@ -163,7 +163,7 @@ TEAM_BODY void window_up(size_t order, struct member lane, const struct linalg_r
     window_load(order, n, n - 1, pole, arrays, &next);
     for (size_t i = n; i-- > 0;) {
         const struct window_column column = next;
-        double own[TEAM_SUMS], more[TEAM_SUMS], diagonal = column.inverse;
+        double own[TEAM_SUMS], diagonal = column.inverse;
 
         window_load(order, n, i > 0 ? i - 1 : 0, pole, arrays, &next);
         DEVICE_UNROLL
@@ -191,15 +191,15 @@ TEAM_BODY void window_up(size_t order, struct member lane, const struct linalg_r
         for (size_t d = 0; d < FIRST; d++) {
             own[ROOT_VECTORS + d] = pole->weight * ((d == 0 ? 1 : 0) - pole->shift * z[d][0]);
         }
-        DEVICE_UNROLL
-        for (size_t k = 0; k < TEAM_SUMS; k++) {
-            more[k] = FIRST + k <= order
-                          ? -pole->weight * pole->shift * z[FIRST + k <= order ? FIRST + k : 0][0]
-                          : 0;
-        }
         window_add(lane, is_first, ROOT_VECTORS + root->half + 1, own, arrays, arrays->product + i);
         if (root->half >= FIRST) {
-            window_add(lane, is_first, root->half + 1 - FIRST, more, arrays,
+            DEVICE_UNROLL
+            for (size_t k = 0; k < TEAM_SUMS; k++) {
+                own[k] = FIRST + k <= order
+                             ? -pole->weight * pole->shift * z[FIRST + k <= order ? FIRST + k : 0][0]
+                             : 0;
+            }
+            window_add(lane, is_first, root->half + 1 - FIRST, own, arrays,
                        arrays->product + i + TEAM_SUMS * arrays->stride);
         }
         DEVICE_UNROLL

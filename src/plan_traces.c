@@ -190,6 +190,15 @@ static bool are_apart(struct range a, struct range b, int apart)
     return a.min - b.max >= apart || b.min - a.max >= apart;
 }
 
+/* Whether both distances are less than their limits; without a branch, so that loops over it are vectorised.
+ */
+static int both_less(int rows, int row_limit, int columns, int column_limit)
+{
+    int row_is = abs(rows) < row_limit, column_is = abs(columns) < column_limit;
+
+    return row_is & column_is;
+}
+
 /* Whether a spot of spectrum s at any of n wavelengths shares a pixel with one of spectrum r, `distance`
  * wavelengths behind it. Without branches, in vectors; the last lanes may be looked at twice. */
 static bool do_overlap(const struct traces *traces, size_t s, size_t r, size_t wave, size_t n,
@@ -203,8 +212,7 @@ static bool do_overlap(const struct traces *traces, size_t s, size_t r, size_t w
     for (size_t w = 0; w + OVERLAP_LANES <= n; w += OVERLAP_LANES) {
 #pragma omp simd
         for (size_t i = 0; i < OVERLAP_LANES; i++) {
-            found[i] |=
-                (abs(row[w + i] - other_row[w + i]) < ny) & (abs(column[w + i] - other_column[w + i]) < nx);
+            found[i] |= both_less(row[w + i] - other_row[w + i], ny, column[w + i] - other_column[w + i], nx);
         }
     }
     if (n >= OVERLAP_LANES) {
@@ -212,12 +220,11 @@ static bool do_overlap(const struct traces *traces, size_t s, size_t r, size_t w
 
 #pragma omp simd
         for (size_t i = 0; i < OVERLAP_LANES; i++) {
-            found[i] |=
-                (abs(row[w + i] - other_row[w + i]) < ny) & (abs(column[w + i] - other_column[w + i]) < nx);
+            found[i] |= both_less(row[w + i] - other_row[w + i], ny, column[w + i] - other_column[w + i], nx);
         }
     } else {
         for (size_t i = 0; i < n; i++)
-            found[0] |= (abs(row[i] - other_row[i]) < ny) & (abs(column[i] - other_column[i]) < nx);
+            found[0] |= both_less(row[i] - other_row[i], ny, column[i] - other_column[i], nx);
     }
     for (size_t i = 0; i < OVERLAP_LANES; i++) any |= found[i];
     return any != 0;
