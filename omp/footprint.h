@@ -43,6 +43,24 @@ TEAM_BODY void footprint_add(struct member member, const struct patch *patch, co
     }
 }
 
+/* The same by members who have columns of the patch of their own: they need not wait for each other between
+ * spots. */
+TEAM_BODY void footprint_add_columns(struct member member, const struct patch *patch,
+                                     const struct spots *spots, size_t spot, double amplitude, double *model)
+{
+    const struct footprint foot = footprint_of(patch, spots, spot);
+    const int width = patch->column_max - patch->column_min;
+    const double *value = spots->value + spot * spots->nx * spots->ny;
+
+    for (int c = patch->column_min + member.index; c < foot.column_max; c += member.count) {
+        if (c < foot.column_min) continue;
+        for (int row = foot.row_min; row < foot.row_max; row++) {
+            model[(row - patch->row_min) * width + c - patch->column_min] +=
+                amplitude * value[(row - foot.row) * (int)spots->nx + c - foot.column];
+        }
+    }
+}
+
 /* The light of spots (spec ... + nspec - 1, wave ... + nwave - 1) in the rows of a patch of the whole width,
  * summed in their order. flux[nspec][flux_stride], see model_add(). */
 TEAM_BODY void footprint_add_all(struct member member, const struct patch *rows, const struct spots *spots,

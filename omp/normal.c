@@ -6,10 +6,7 @@
 void normal_sum(struct normal *normal, const struct patch *patch, const struct overlaps *overlaps,
                 const struct spots *spots, const struct pixels *pixels, double *scratch)
 {
-    const struct overlap_scratch spot = {.weighed = scratch};
-
-    normal_fill(team_of_one(), normal, patch, overlaps, spots, pixels, &spot,
-                scratch + overlaps_scratch_size(spots));
+    normal_fill(normal, patch, overlaps, spots, pixels, scratch);
 }
 
 size_t normal_scratch_size(const struct overlaps *overlaps, const struct spots *spots)

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "omp/offload_memory.h"
+#include "omp/overlap_lanes.h"
 #include "omp/spot_kernel.h"
 
 static const size_t STAGING_BYTES = (size_t)16 << 20;
@@ -21,7 +22,9 @@ int offload_teams(const struct offload *offload, size_t count)
 
 size_t offload_overlap_scratch(const struct offload_sizes *sizes, const struct spots *spots)
 {
-    return overlap_row(spots) * spots->ny + overlaps_pairs(sizes->band, sizes->reach) * (SPOT_LANES + 1);
+    const size_t parts = TEAM_SIZE / TEAM_WARP, npair = overlaps_pairs(sizes->band, sizes->reach);
+
+    return max_size(overlaps_scratch_size(spots) + npair, LANE_EXCHANGE + parts * npair);
 }
 
 static size_t spots_of_bundle(const struct offload_sizes *sizes)

@@ -13,7 +13,6 @@
 #include "base/device.h"
 #include "base/status.h"
 #include "linalg/linalg.h"
-#include "omp/overlap_kernel.h"
 #include "omp/overlaps.h"
 #include "omp/patch.h"
 #include "omp/spots.h"
@@ -105,8 +104,8 @@ struct offload_results {
 /* Bytes on the device for one patch; SIZE_MAX: impossible. */
 size_t offload_patch_bytes(const struct offload_shape *shape, const struct linalg *linalg);
 
-/* How many patches of this shape to solve at a time: all that are wanted or, of those that fit into the arena,
- * what keeps all teams at work; at least 1 where sizes.arena_least is enough. */
+/* How many patches of this shape to solve at a time: all that are wanted or, of those that fit into the
+ * arena, what keeps all teams at work; at least 1 where sizes.arena_least is enough. */
 size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted);
 
 /* Solves npatch patches of bundles bundle[npatch], in the order of their bands, and fills *results.
@@ -129,17 +128,7 @@ bool offload_model(struct offload *offload, size_t bundle, size_t spec, size_t n
 /* Teams for so many spots, patches, ... */
 int offload_teams(const struct offload *offload, size_t count);
 
-/* Doubles of one team's overlap_scratch. */
+/* Doubles of one team's overlap_scratch: that of a single member, or [LANE_EXCHANGE] and each part's sums. */
 size_t offload_overlap_scratch(const struct offload_sizes *sizes, const struct spots *spots);
-
-/* Where they stand; own: [2 reach + 1][band + 1]. */
-TEAM_BODY struct overlap_scratch offload_place_scratch(const struct spots *spots, size_t npair,
-                                                       double *memory, double *shared, double **own)
-{
-    double *partial = memory + overlap_row(spots) * spots->ny;
-
-    *own = partial + npair * SPOT_LANES;
-    return (struct overlap_scratch){.weighed = memory, .partial = partial, .shared = shared};
-}
 
 #endif

@@ -16,14 +16,17 @@ TEAM_BODY void fill_patch(struct member member, const struct chunk *chunk, size_
     const size_t n = chunk->n, nspec = chunk->shape.nspec, nwave = chunk->shape.nwave;
     const struct overlaps *overlaps = chunk->overlaps + chunk->bundle[k];
     const struct spots *spots = chunk->spots + chunk->bundle[k];
-    const size_t npair = overlaps_pairs(overlaps->band, overlaps->reach);
-    double *shared = chunk->shared + slot * TEAM_SIZE, *prior = chunk->prior + k * n, *own, largest;
-    const struct overlap_scratch scratch = offload_place_scratch(
-        spots, npair, chunk->overlap_scratch + slot * chunk->overlap_scratch_size, shared, &own);
+    double *shared = chunk->shared + slot * TEAM_SIZE, *prior = chunk->prior + k * n, largest;
+    double *scratch = chunk->overlap_scratch + slot * chunk->overlap_scratch_size;
     struct normal normal;
 
     normal_place(&normal, nspec, nwave, chunk->shape.band, chunk->normal + k * chunk->normal_bytes);
-    normal_fill(member, &normal, chunk->patch + k, overlaps, spots, &chunk->pixels, &scratch, own);
+    if (member.count == 1) {
+        normal_fill(&normal, chunk->patch + k, overlaps, spots, &chunk->pixels, scratch);
+    } else {
+        normal_fill_by_lanes(member, &normal, chunk->patch + k, overlaps, spots, &chunk->pixels, scratch,
+                             scratch + LANE_EXCHANGE);
+    }
     largest = solver_prior(member, n, normal.weight, chunk->regularize, shared, prior);
     if (member.index == 0) chunk->results.largest[k] = largest;
     if (chunk->shape.dense) {
@@ -147,6 +150,7 @@ void chunk_quality(const struct chunk *chunk, size_t npatch, int teams, int team
 
         quality_of_patch(team_member(), chunk->patch + k, chunk->spots + chunk->bundle[k], &chunk->pixels,
                          chunk->deconvolved + k * chunk->n, chunk->psferr,
-                         chunk->results.chi2pix + k * shape->core_nspec * shape->core_nwave, scratch);
+                         chunk->results.chi2pix + k * shape->core_nspec * shape->core_nwave, scratch,
+                         chunk->overlap_scratch + (size_t)omp_get_team_num() * chunk->overlap_scratch_size);
     }
 }

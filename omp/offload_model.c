@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "omp/footprint.h"
 #include "omp/offload.h"
 
 enum { ROWS = 32 }; /* of a team */

@@ -1,12 +1,15 @@
-/* The overlaps of one spot with others: the bodies that every backend runs, for the members of a team. */
+/* The overlaps of one spot with others: the bodies that every backend runs, for one member of a team; devices
+ * have overlap_lanes.h. */
 #ifndef UNSPOT_OMP_OVERLAP_KERNEL_H
 #define UNSPOT_OMP_OVERLAP_KERNEL_H
 
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/team.h"
 #include "omp/footprint.h"
 #include "omp/overlaps.h"
@@ -17,6 +20,12 @@
 TEAM_BODY size_t overlap_row(const struct spots *spots)
 {
     return SPOT_LANES + spots->nx + SPOT_LANES;
+}
+
+/* Doubles of the scratch for one weighted spot. */
+TEAM_BODY size_t overlaps_scratch_size(const struct spots *spots)
+{
+    return memory_round_up(overlap_row(spots) * spots->ny * sizeof(double)) / sizeof(double);
 }
 
 /* Light of a spot on the pixels of the CCD, usable or not. */
@@ -35,11 +44,18 @@ TEAM_BODY double light_on_ccd(const struct spots *spots, size_t spot, const stru
     return light;
 }
 
-/* Puts a spot times the weights of its pixels into the scratch, those of the rows asked for. shared:
- * [TEAM_SIZE] */
-TEAM_BODY struct spot_sums overlap_weigh(struct member member, const struct spots *spots,
-                                         const struct pixels *pixels, size_t spot, int row_min, int row_max,
-                                         double *shared, double *scratch)
+/* What the sums over a spot's pixels say of it. */
+TEAM_BODY struct spot_sums overlap_sums(const struct spots *spots, double y, double weight, double usable,
+                                        size_t count)
+{
+    const bool is_whole = count == spots->nx * spots->ny && usable > 0;
+
+    return (struct spot_sums){.y = y, .weight = weight, .masked = is_whole ? 0 : fmax(0, 1 - usable)};
+}
+
+/* Puts a spot times the weights of its pixels into the scratch, those of the rows asked for. */
+TEAM_BODY struct spot_sums overlap_weigh(const struct spots *spots, const struct pixels *pixels, size_t spot,
+                                         int row_min, int row_max, double *scratch)
 {
     int column = spots->column[spot], row0 = spots->row[spot];
     int first = max_int(0, -column), last = min_int((int)spots->nx, (int)pixels->nx - column);
@@ -50,15 +66,15 @@ TEAM_BODY struct spot_sums overlap_weigh(struct member member, const struct spot
     double sum_y = 0, sum_weight = 0, usable = 0;
     size_t count = 0;
 
-    team_zero(member, spots->ny * stride, scratch);
-    for (team_rows(member, row, row_first, row_last)) {
+    memset(scratch, 0, spots->ny * stride * sizeof(double));
+    for (int row = row_first; row < row_last; row++) {
         const double *a = value + (size_t)(row - row0) * spots->nx;
         double *wa = scratch + (size_t)(row - row0) * stride + SPOT_LANES;
         const float *image = pixels->image + (ptrdiff_t)row * (ptrdiff_t)pixels->nx + column;
         const float *ivar = pixels->ivar + (ptrdiff_t)row * (ptrdiff_t)pixels->nx + column;
 
 #pragma omp simd reduction(+ : sum_y, sum_weight, usable, count)
-        for (team_columns(member, 1, c, first, last)) {
+        for (int c = first; c < last; c++) {
             double w = ivar[c];
 
             wa[c] = w * a[c];
@@ -68,14 +84,7 @@ TEAM_BODY struct spot_sums overlap_weigh(struct member member, const struct spot
             count += w > 0;
         }
     }
-    sum_y = team_sum(member, sum_y, shared);
-    sum_weight = team_sum(member, sum_weight, shared);
-    usable = team_sum(member, usable, shared);
-    count = (size_t)team_sum(member, (double)count, shared);
-    return (struct spot_sums){.y = sum_y,
-                              .weight = sum_weight,
-                              .masked =
-                                  count == spots->nx * spots->ny && usable > 0 ? 0 : fmax(0, 1 - usable)};
+    return overlap_sums(spots, sum_y, sum_weight, usable, count);
 }
 
 enum { OVERLAP_GROUPS = 3 }; /* lanes of columns at a time: DESI's 17 columns */
@@ -109,43 +118,37 @@ TEAM_BODY struct overlap overlap_of(const struct spots *spots, size_t spot, cons
     };
 }
 
-/* The sum of products, lane by lane: of all lanes at once, or, on a device, of one. Constant numbers of
- * groups, so that the sums stay in registers. */
-#define OVERLAP_SUM(name, type)                                                                              \
-    TEAM_BODY void name##_groups(int groups, size_t rows, const double *a, size_t stride_a, const double *b, \
-                                 size_t stride_b, type *total)                                               \
-    {                                                                                                        \
-        type sum[OVERLAP_GROUPS];                                                                            \
-                                                                                                             \
-        DEVICE_UNROLL for (int g = 0; g < groups; g++) sum[g] = (type){0};                                   \
-        for (size_t row = 0; row < rows; row++, a += stride_a, b += stride_b) {                              \
-            DEVICE_UNROLL for (int g = 0; g < groups; g++)                                                   \
-            {                                                                                                \
-                sum[g] += *(const type *)(a + g * SPOT_LANES) * *(const type *)(b + g * SPOT_LANES);         \
-            }                                                                                                \
-        }                                                                                                    \
-        DEVICE_UNROLL for (int g = 1; g < groups; g++) sum[0] += sum[g];                                     \
-        *total += sum[0];                                                                                    \
-    }                                                                                                        \
-                                                                                                             \
-    TEAM_BODY void name(struct overlap overlap, size_t stride_a, size_t stride_b, type *total)               \
-    {                                                                                                        \
-        const double *wa = overlap.wa, *a = overlap.a;                                                       \
-        int groups = overlap.groups;                                                                         \
-                                                                                                             \
-        *total = (type){0};                                                                                  \
-        for (; groups > OVERLAP_GROUPS; groups -= OVERLAP_GROUPS) {                                          \
-            name##_groups(OVERLAP_GROUPS, overlap.rows, wa, stride_a, a, stride_b, total);                   \
-            wa += OVERLAP_GROUPS * SPOT_LANES;                                                               \
-            a += OVERLAP_GROUPS * SPOT_LANES;                                                                \
-        }                                                                                                    \
-        if (groups == 1) name##_groups(1, overlap.rows, wa, stride_a, a, stride_b, total);                   \
-        if (groups == 2) name##_groups(2, overlap.rows, wa, stride_a, a, stride_b, total);                   \
-        if (groups == 3) name##_groups(3, overlap.rows, wa, stride_a, a, stride_b, total);                   \
-    }
+/* The sum of products, lane by lane. Constant numbers of groups, so that the sums stay in registers. */
+TEAM_BODY void overlap_groups(int groups, size_t rows, const double *a, size_t stride_a, const double *b,
+                              size_t stride_b, spot_lanes *total)
+{
+    spot_lanes sum[OVERLAP_GROUPS];
 
-OVERLAP_SUM(overlap_all_lanes, spot_lanes)
-OVERLAP_SUM(overlap_one_lane, double)
+    for (int g = 0; g < groups; g++) sum[g] = (spot_lanes){0};
+    for (size_t row = 0; row < rows; row++, a += stride_a, b += stride_b) {
+        for (int g = 0; g < groups; g++) {
+            sum[g] += *(const spot_lanes *)(a + g * SPOT_LANES) * *(const spot_lanes *)(b + g * SPOT_LANES);
+        }
+    }
+    for (int g = 1; g < groups; g++) sum[0] += sum[g];
+    *total += sum[0];
+}
+
+TEAM_BODY void overlap_all_lanes(struct overlap overlap, size_t stride_a, size_t stride_b, spot_lanes *total)
+{
+    const double *wa = overlap.wa, *a = overlap.a;
+    int groups = overlap.groups;
+
+    *total = (spot_lanes){0};
+    for (; groups > OVERLAP_GROUPS; groups -= OVERLAP_GROUPS) {
+        overlap_groups(OVERLAP_GROUPS, overlap.rows, wa, stride_a, a, stride_b, total);
+        wa += OVERLAP_GROUPS * SPOT_LANES;
+        a += OVERLAP_GROUPS * SPOT_LANES;
+    }
+    if (groups == 1) overlap_groups(1, overlap.rows, wa, stride_a, a, stride_b, total);
+    if (groups == 2) overlap_groups(2, overlap.rows, wa, stride_a, a, stride_b, total);
+    if (groups == 3) overlap_groups(3, overlap.rows, wa, stride_a, a, stride_b, total);
+}
 
 /* Σ over the pixels that the weighted spot shares with another. */
 TEAM_BODY double overlap_sum(const struct spots *spots, struct overlap overlap)
@@ -157,18 +160,6 @@ TEAM_BODY double overlap_sum(const struct spots *spots, struct overlap overlap)
     overlap_all_lanes(overlap, overlap_row(spots), spots->nx, &sum);
     for (int lane = 0; lane < SPOT_LANES; lane++) total += sum[lane];
     return total;
-}
-
-/* The same by one of SPOT_LANES members: its lane's part. */
-TEAM_BODY double overlap_lane(const struct spots *spots, struct overlap overlap, int lane)
-{
-    double sum;
-
-    if (overlap.groups == 0) return 0;
-    overlap.wa += lane;
-    overlap.a += lane;
-    overlap_one_lane(overlap, overlap_row(spots), spots->nx, &sum);
-    return sum;
 }
 
 /* Of spot (spec, wave), weighted in the scratch, with that of spectrum spec + r - reach, wavelength wave + d.
@@ -183,59 +174,23 @@ TEAM_BODY struct overlap overlap_pair(const struct overlaps *overlaps, const str
     return overlap_of(spots, spec * spots->nwave + wave, scratch, other * spots->nwave + wave + d);
 }
 
-/* What a team needs for one spot. */
-struct overlap_scratch {
-    double *weighed; /* [ny][overlap_row()] */
-    double *partial; /* [2 reach + 1][band + 1][SPOT_LANES]; not on a CPU */
-    double *shared;  /* [TEAM_SIZE]; not on a CPU */
-};
-
-/* sum[2 reach + 1][band + 1] of a weighted spot. On a device eight members have one pair at a time, a lane
- * each. */
-TEAM_BODY void overlaps_of_weighed(struct member member, const struct overlaps *overlaps,
-                                   const struct spots *spots, size_t spec, size_t wave,
-                                   const struct overlap_scratch *scratch, double *sum)
+/* The sums of one spot with rows row_min ... row_max - 1 of the CCD only: sum[2 reach + 1][band + 1]. One
+ * member's work; weighed: [ny][overlap_row()] */
+TEAM_BODY struct spot_sums overlaps_of_spot(const struct overlaps *overlaps, const struct spots *spots,
+                                            const struct pixels *pixels, size_t spec, size_t wave,
+                                            int row_min, int row_max, double *weighed, double *sum)
 {
     const size_t width = 2 * overlaps->reach + 1, count = overlaps->band + 1;
-    const size_t lane = (size_t)member.index % SPOT_LANES, step = (size_t)member.count / SPOT_LANES;
+    struct spot_sums sums =
+        overlap_weigh(spots, pixels, spec * spots->nwave + wave, row_min, row_max, weighed);
 
-    if (member.count == 1) {
-        for (size_t r = 0; r < width; r++) {
-            for (size_t d = 0; d < count; d++) {
-                sum[r * count + d] =
-                    overlap_sum(spots, overlap_pair(overlaps, spots, spec, wave, r, d, scratch->weighed));
-            }
+    for (size_t r = 0; r < width; r++) {
+        for (size_t d = 0; d < count; d++) {
+            sum[r * count + d] =
+                sums.weight > 0 ? overlap_sum(spots, overlap_pair(overlaps, spots, spec, wave, r, d, weighed))
+                                : 0;
         }
-        return;
     }
-    for (size_t p = (size_t)member.index / SPOT_LANES; p < width * count; p += step) {
-        scratch->partial[p * SPOT_LANES + lane] = overlap_lane(
-            spots, overlap_pair(overlaps, spots, spec, wave, p / count, p % count, scratch->weighed),
-            (int)lane);
-    }
-    team_sync(member);
-    for (team_share(member, p, width * count)) {
-        double total = 0;
-
-        for (int k = 0; k < SPOT_LANES; k++) total += scratch->partial[p * SPOT_LANES + (size_t)k];
-        sum[p] = total;
-    }
-    team_sync(member);
-}
-
-/* The sums of one spot with rows row_min ... row_max - 1 of the CCD only: sum[2 reach + 1][band + 1]. */
-TEAM_BODY struct spot_sums overlaps_of_spot(struct member member, const struct overlaps *overlaps,
-                                            const struct spots *spots, const struct pixels *pixels,
-                                            size_t spec, size_t wave, int row_min, int row_max,
-                                            const struct overlap_scratch *scratch, double *sum)
-{
-    struct spot_sums sums = overlap_weigh(member, spots, pixels, spec * spots->nwave + wave, row_min, row_max,
-                                          scratch->shared, scratch->weighed);
-
-    if (sums.weight > 0)
-        overlaps_of_weighed(member, overlaps, spots, spec, wave, scratch, sum);
-    else
-        team_zero(member, overlaps_pairs(overlaps->band, overlaps->reach), sum);
     return sums;
 }
 

@@ -10,11 +10,6 @@
 
 enum { BLOCK = 32 }; /* wavelengths weighted at a time: 93 KB for DESI's spots */
 
-size_t overlaps_scratch_size(const struct spots *spots)
-{
-    return memory_round_up(overlap_row(spots) * spots->ny * sizeof(double)) / sizeof(double);
-}
-
 enum status overlaps_alloc(struct overlaps *overlaps, const struct spots *spots, size_t nspec, size_t nwave,
                            size_t band, size_t reach, struct error *error)
 {
@@ -64,8 +59,8 @@ static void sum_block(struct overlaps *overlaps, const struct spots *spots, cons
 
     memset(overlaps->sum + (spot + wave) * size, 0, (last - wave) * size * sizeof(double));
     for (size_t w = wave; w < last; w++) {
-        struct spot_sums sums = overlap_weigh(team_of_one(), spots, pixels, spot + w, 0, (int)pixels->ny,
-                                              NULL, scratch + (w - wave) * scratch_size);
+        struct spot_sums sums =
+            overlap_weigh(spots, pixels, spot + w, 0, (int)pixels->ny, scratch + (w - wave) * scratch_size);
 
         overlaps_store(overlaps, spots, pixels, spot + w, sums);
     }

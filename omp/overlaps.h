@@ -42,9 +42,6 @@ void overlaps_free(struct overlaps *overlaps);
 /* Fills *overlaps for a bundle's spots, on all threads. */
 void overlaps_sum(struct overlaps *overlaps, const struct spots *spots, const struct pixels *pixels);
 
-/* Scratch for one spot: doubles. */
-size_t overlaps_scratch_size(const struct spots *spots);
-
 struct spot_sums {
     double y, weight, masked; /* as above */
 };

@@ -8,5 +8,5 @@ size_t quality_bytes(size_t npix)
 void quality_chi2pix(const struct patch *patch, const struct spots *spots, const struct pixels *pixels,
                      const double *deconvolved, double psferr, double *chi2pix, double *scratch)
 {
-    quality_of_patch(team_of_one(), patch, spots, pixels, deconvolved, psferr, chi2pix, scratch);
+    quality_of_patch(team_of_one(), patch, spots, pixels, deconvolved, psferr, chi2pix, scratch, NULL);
 }

@@ -118,6 +118,20 @@ TEAM_BODY double warp_exchange(double own, int bits)
     return both.number;
 }
 
+/* Of two members whose index differs in the bit `half`, and who have 2 half sums each, one goes on with the
+ * first half of them, the other with the second. */
+TEAM_BODY void warp_halve(struct member member, int half, double *own)
+{
+    const bool upper = member.index & half;
+
+    DEVICE_UNROLL
+    for (int k = 0; k < half; k++) {
+        const double first = own[k], second = own[k + half];
+
+        own[k] = (upper ? second : first) + warp_exchange(upper ? first : second, half);
+    }
+}
+
 /* The members of a warp, or of a part of one. */
 TEAM_BODY int warp_width(struct member member)
 {
@@ -178,20 +192,11 @@ TEAM_BODY double team_sums(struct member member, double *own, double *shared)
 {
 #if defined(__NVPTX__)
     (void)shared;
-    DEVICE_UNROLL
-    for (int half = TEAM_SUMS / 2; half > 0;
-         half /= 2) { /* each keeps half of its numbers and gives the others away */
-        const bool upper = member.index & half;
-
-        DEVICE_UNROLL
-        for (int k = 0; k < half; k++) {
-            double keep = upper ? own[k + half] : own[k], give = upper ? own[k] : own[k + half];
-
-            own[k] = keep + warp_exchange(give, half);
-        }
-    }
-    DEVICE_UNROLL
-    for (int bits = TEAM_SUMS; bits < member.count; bits *= 2) own[0] += warp_exchange(own[0], bits);
+    warp_halve(member, 4, own);
+    warp_halve(member, 2, own);
+    warp_halve(member, 1, own);
+    if (member.count > TEAM_SUMS) own[0] += warp_exchange(own[0], TEAM_SUMS);
+    if (member.count > 2 * TEAM_SUMS) own[0] += warp_exchange(own[0], 2 * TEAM_SUMS);
     return own[0];
 #else
     double sum = 0;
