@@ -2,41 +2,70 @@
 
 gpu_peer.py CHECKOUT IMAGE PSF FRAME GRID FIRST COUNT NWAVESTEP
 
-Extracts spectra FIRST to FIRST + COUNT - 1 to warm up and compile, says "ready", and extracts them again at each
-line that it reads, to which it answers "done". At the end it says, as JSON, how far its flux is from that in FRAME,
-the file of unspot, in units of its own sigma.
+Extracts the bundle of spectrum FIRST to warm up and compile, says "ready", and extracts spectra FIRST to
+FIRST + COUNT - 1 at each line that it reads, to which it answers "done". At the end it says, as JSON, how far its
+flux is from that in FRAME, the file of unspot, in units of its own sigma. On stderr: the versions of what it uses,
+and what had to be mended for them.
 """
 import json
 import logging
 import os
+import shutil
 import sys
 
 CHECKOUT, IMAGE, PSF, FRAME, GRID = sys.argv[1:6]
 FIRST, COUNT, NWAVESTEP = map(int, sys.argv[6:])
 sys.path.insert(0, os.path.join(CHECKOUT, "py"))
+BUNDLE = 25
+
+# numba looks for CUDA's compiler in CUDA_HOME; where only nvcc is in the PATH, it tells the folder.
+if "CUDA_HOME" not in os.environ and shutil.which("nvcc"):
+    os.environ["CUDA_HOME"] = os.path.dirname(os.path.dirname(os.path.realpath(shutil.which("nvcc"))))
 
 import cupy  # noqa: E402
 import fitsio  # noqa: E402
+import numba  # noqa: E402
 import numpy  # noqa: E402
-from gpu_specter.core import extract_frame  # noqa: E402
-from gpu_specter.io import read_img, read_psf  # noqa: E402
+
+
+def mend():
+    """gpu_specter 0.3 was written for CuPy 9 to 13. Its legvander() makes a device array of the host's wavelengths by
+    cupy.array(x, copy=False), which meant "no copy, if that can be": CuPy 14 refuses, as NumPy 2 does, and calls the
+    old meaning copy=None. Nothing that is computed changes."""
+    if int(cupy.__version__.split(".")[0]) < 14:
+        return []
+    array = cupy.array
+
+    def old_array(obj, dtype=None, copy=True, *rest, **named):
+        return array(obj, dtype, copy or None, *rest, **named)
+
+    cupy.array = old_array
+    return ["cupy.array(copy=False) means copy=None"]
 
 
 def main():
+    mended = mend()
+    print("versions: cupy %s, numba %s, numpy %s, fitsio %s; mended: %s" % (
+        cupy.__version__, numba.__version__, numpy.__version__, fitsio.__version__, ", ".join(mended) or "nothing"),
+        file=sys.stderr, flush=True)
+    from gpu_specter.core import extract_frame
+    from gpu_specter.io import read_img, read_psf
     logging.disable(logging.INFO)
     image, psf = read_img(IMAGE), read_psf(PSF)
 
-    def run():
-        frame = extract_frame(image, psf, 25, FIRST, COUNT, GRID, NWAVESTEP, 5, gpu=True, loglevel="error")
+    def run(count):
+        frame = extract_frame(image, psf, BUNDLE, FIRST, count, GRID, NWAVESTEP, 5, gpu=True, loglevel="error")
         cupy.cuda.Device().synchronize()
         return frame
 
-    frame = run()
+    count = BUNDLE
+    frame = run(count)
     print("ready", flush=True)
     for _ in sys.stdin:
-        frame = run()
+        count = COUNT
+        frame = run(count)
         print("done", flush=True)
-    flux = fitsio.read(FRAME, "FLUX")[FIRST:FIRST + COUNT]
+    flux = fitsio.read(FRAME, "FLUX")[FIRST:FIRST + count]
     sigma = numpy.abs(frame["specflux"] - flux) * numpy.sqrt(frame["specivar"])
     print(json.dumps({"median": float(numpy.median(sigma)), "99.9%": float(numpy.quantile(sigma, 0.999))}))
 

@@ -57,6 +57,7 @@ TEAM_BODY void part_store(struct part part, tile sum, double sign, tile to)
 /* sum[k][i] -= Σ_m left[m][k] right[m][i]:  A_ic -= L_ip L_cpᵀ */
 TEAM_BODY void tile_update(struct part part, tile sum, tile left, tile right)
 {
+    DEVICE_UNROLL
     for (int m = 0; m < TILE; m++) {
         for (int k = 0; k < part.size; k++) {
 #pragma omp simd
@@ -82,6 +83,44 @@ TEAM_BODY int tile_cholesky(tile a)
         }
     }
     return TILE;
+}
+
+/* The same in a member's own registers: the lower triangle of a factored tile, and 1 / its pivots. Every
+ * member of a team does it, so that nothing is waited for. */
+TEAM_BODY int tile_factor(tile own, double *inverse)
+{
+    int bad = TILE;
+
+    DEVICE_UNROLL
+    for (int k = 0; k < TILE; k++) {
+        if (bad == TILE && (!(own[k][k] > 0) || !isfinite(own[k][k]))) bad = k;
+        inverse[k] = 1 / sqrt(own[k][k]);
+        DEVICE_UNROLL
+        for (int i = k; i < TILE; i++) own[k][i] *= inverse[k];
+        DEVICE_UNROLL
+        for (int j = k + 1; j < TILE; j++) {
+            DEVICE_UNROLL
+            for (int i = j; i < TILE; i++) own[j][i] -= own[k][j] * own[k][i];
+        }
+    }
+    return bad;
+}
+
+/* Row i of a := a L^-T, of a factor in registers. */
+TEAM_BODY void tile_solve_row(int i, tile a, tile own, const double *inverse)
+{
+    double row[TILE];
+
+    DEVICE_UNROLL
+    for (int k = 0; k < TILE; k++) row[k] = a[k][i];
+    DEVICE_UNROLL
+    for (int k = 0; k < TILE; k++) {
+        DEVICE_UNROLL
+        for (int m = 0; m < k; m++) row[k] -= own[m][k] * row[m];
+        row[k] *= inverse[k];
+    }
+    DEVICE_UNROLL
+    for (int k = 0; k < TILE; k++) a[k][i] = row[k];
 }
 
 /* Rows first ... first + size - 1 of a := a L⁻ᵀ, l: a factored diagonal tile */
@@ -167,6 +206,66 @@ TEAM_BODY void band_solve(struct member member, size_t ntile, size_t tband, tile
     for (size_t c = ntile; c-- > 0;) band_solve_up(member, ntile, tband, c, l + c * (tband + 1), x);
 }
 
+/* band_solve_down() with the diagonal tile in registers; the head is stored by band_store_head() after a
+ * wait. */
+TEAM_BODY void solve_down_factored(struct member member, size_t ntile, size_t tband, size_t c, tile *column,
+                                   tile own, const double *inverse, double *x, double *head)
+{
+    struct part part = part_of(member);
+
+    DEVICE_UNROLL
+    for (int k = 0; k < TILE; k++) head[k] = x[c * TILE + (size_t)k];
+    DEVICE_UNROLL
+    for (int k = 0; k < TILE; k++) {
+        head[k] *= inverse[k];
+        DEVICE_UNROLL
+        for (int i = k + 1; i < TILE; i++) head[i] -= own[k][i] * head[k];
+    }
+    for (part_tiles(part, d, band_below(ntile, tband, c))) {
+        double below = x[(c + d) * TILE + (size_t)part.i];
+
+        DEVICE_UNROLL
+        for (int k = 0; k < TILE; k++) below -= column[d][k][part.i] * head[k];
+        x[(c + d) * TILE + (size_t)part.i] = below;
+    }
+}
+
+/* Column c when its sums are known and seen by all. */
+TEAM_BODY int team_finish_column(struct member member, size_t ntile, size_t tband, size_t c, tile *column,
+                                 double *x)
+{
+    struct part part = part_of(member);
+    size_t below = band_below(ntile, tband, c);
+    tile own;
+    double inverse[TILE], head[TILE];
+    int bad;
+
+    DEVICE_UNROLL
+    for (int k = 0; k < TILE; k++) {
+        DEVICE_UNROLL
+        for (int i = k; i < TILE; i++) own[k][i] = column[0][k][i];
+    }
+    bad = tile_factor(own, inverse);
+    for (part_tiles(part, d, below)) tile_solve_row(part.i, column[d], own, inverse);
+    team_sync(member); /* column[0] is no longer read, column[d] is seen */
+    if (x) solve_down_factored(member, ntile, tband, c, column, own, inverse, x, head);
+    if (member.index == 0) {
+        DEVICE_UNROLL
+        for (int k = 0; k < TILE; k++) {
+            DEVICE_UNROLL
+            for (int i = 0; i < TILE; i++) column[0][k][i] = i < k ? 0 : own[k][i];
+        }
+    }
+    if (x) {
+        team_sync(member);
+        if (member.index == 0) {
+            DEVICE_UNROLL
+            for (int k = 0; k < TILE; k++) x[c * TILE + (size_t)k] = head[k];
+        }
+    }
+    return bad < TILE ? (int)(c * TILE) + bad + 1 : 0;
+}
+
 /* a = L Lᵀ in place, from the left: what a tile gets from the tband columns before it stays in registers. x,
  * unless NULL, becomes L⁻¹ x on the way, while the columns are at hand. *info: 0, or 1 + the row of the first
  * pivot that is not positive. */
@@ -190,6 +289,13 @@ TEAM_BODY void band_cholesky(struct member member, size_t ntile, size_t tband, t
             part_store(part, sum, 1, column[d]);
         }
         team_sync(member);
+        if (member.count > 1) {
+            int bad = team_finish_column(member, ntile, tband, c, column, x);
+
+            if (member.index == 0) *info = bad;
+            if (bad) return;
+            continue;
+        }
         if (member.index == 0) {
             int k = tile_cholesky(column[0]);
 
@@ -221,9 +327,23 @@ TEAM_BODY void tile_invert(int first, int size, tile inverse, tile l)
     }
 }
 
+/* Column i of the inverse of a factored tile, in registers. */
+TEAM_BODY void tile_invert_column(int i, double *own, tile l)
+{
+    DEVICE_UNROLL
+    for (int p = 0; p < TILE; p++) {
+        double sum = p == i ? 1 : 0;
+
+        DEVICE_UNROLL
+        for (int m = 0; m < p; m++) sum -= l[m][p] * own[m];
+        own[p] = sum / l[p][p];
+    }
+}
+
 /* sum[i][k] += Σ_m a[m][i] b[m][k] */
 TEAM_BODY void tile_add_product(struct part part, tile sum, tile a, tile b)
 {
+    DEVICE_UNROLL
     for (int m = 0; m < TILE; m++) {
         for (int i = 0; i < part.size; i++) {
 #pragma omp simd
@@ -235,6 +355,7 @@ TEAM_BODY void tile_add_product(struct part part, tile sum, tile a, tile b)
 /* sum[i][k] += Σ_m a[i][m] b[m][k] */
 TEAM_BODY void tile_add_transposed(struct part part, tile sum, tile a, tile b)
 {
+    DEVICE_UNROLL
     for (int m = 0; m < TILE; m++) {
         for (int i = 0; i < part.size; i++) {
 #pragma omp simd
@@ -259,6 +380,115 @@ TEAM_BODY void tile_symmetrise(struct member member, tile out)
     part_store(part, mean, 1, out);
 }
 
+/* Row c + e of column c of the inverse: this member's element of tile e. */
+TEAM_BODY double team_row(struct part part, size_t zband, size_t c, size_t below, size_t e, tile *z,
+                          tile *scratch)
+{
+    double sum = 0;
+
+    for (size_t d = 1; d <= below && d <= e; d++) {
+        double(*a)[TILE] = z[(c + d) * (zband + 1) + e - d];
+
+        DEVICE_UNROLL
+        for (int m = 0; m < TILE; m++) sum += a[part.k][m] * scratch[d][m][part.i];
+    }
+    for (size_t d = e + 1; d <= below; d++) {
+        double(*a)[TILE] = z[(c + e) * (zband + 1) + d - e];
+
+        DEVICE_UNROLL
+        for (int m = 0; m < TILE; m++) sum += a[m][part.k] * scratch[d][m][part.i];
+    }
+    return sum;
+}
+
+/* The same of rows c + e and c + e - 1, which share what is read of the scratch. */
+TEAM_BODY void team_two_rows(struct part part, size_t zband, size_t c, size_t below, size_t e, tile *z,
+                             tile *scratch, double *sum)
+{
+    double far = 0, near = 0;
+
+    for (size_t d = 1; d <= below; d++) {
+        double b[TILE];
+        double(*a)[TILE] = d <= e ? z[(c + d) * (zband + 1) + e - d] : z[(c + e) * (zband + 1) + d - e];
+        double(*n)[TILE] =
+            d < e ? z[(c + d) * (zband + 1) + e - 1 - d] : z[(c + e - 1) * (zband + 1) + d - e + 1];
+        const double *af = d <= e ? &a[part.k][0] : &a[0][part.k],
+                     *nf = d < e ? &n[part.k][0] : &n[0][part.k];
+        const int as = d <= e ? 1 : TILE, ns = d < e ? 1 : TILE;
+
+        DEVICE_UNROLL
+        for (int m = 0; m < TILE; m++) b[m] = scratch[d][m][part.i];
+        DEVICE_UNROLL
+        for (int m = 0; m < TILE; m++) {
+            far += af[m * as] * b[m];
+            near += nf[m * ns] * b[m];
+        }
+    }
+    sum[0] = far;
+    sum[1] = near;
+}
+
+/* Column c of band_inverse() by a team: three waits. scratch[tband + 3]. */
+TEAM_BODY void team_inverse_column(struct member member, size_t ntile, size_t tband, size_t zband, size_t c,
+                                   tile *l, tile *z, tile *scratch, double *x)
+{
+    struct part part = part_of(member);
+    tile *column = l + c * (tband + 1), *out = z + c * (zband + 1);
+    size_t below = band_below(ntile, tband, c), e = band_below(ntile, zband, c);
+    double(*corner)[TILE] = scratch[0], (*partial)[TILE] = scratch[tband + 1], *right = scratch[tband + 2][0];
+    double own[TILE], sum = 0;
+
+    if (x) {
+        for (size_t d = 1; d <= below; d++)
+            sum += column[d][part.k][part.i] * x[(c + d) * TILE + (size_t)part.i];
+        partial[part.k][part.i] = sum;
+    }
+    tile_invert_column(part.i, own, column[0]);
+    if (part.k == 0) {
+        DEVICE_UNROLL
+        for (int p = 0; p < TILE; p++) corner[p][part.i] = own[p];
+    }
+    for (size_t d = 1; d <= below; d++) {
+        sum = 0;
+        DEVICE_UNROLL
+        for (int m = 0; m < TILE; m++) sum -= column[d][m][part.k] * own[m];
+        scratch[d][part.k][part.i] = sum;
+    }
+    team_sync(member);
+    if (x && part.k == 0) {
+        sum = x[c * TILE + (size_t)part.i];
+        DEVICE_UNROLL
+        for (int i = 0; i < TILE; i++) sum -= partial[part.i][i];
+        right[part.i] = sum;
+    }
+    for (; e > 1; e -= 2) {
+        double two[2];
+
+        team_two_rows(part, zband, c, below, e, z, scratch, two);
+        out[e][part.k][part.i] = two[0];
+        out[e - 1][part.k][part.i] = two[1];
+    }
+    if (e == 1) out[1][part.k][part.i] = team_row(part, zband, c, below, 1, z, scratch);
+    team_sync(member);
+    sum = 0;
+    if (x && part.k == 0) {
+        DEVICE_UNROLL
+        for (int p = 0; p < TILE; p++) sum += own[p] * right[p];
+        x[c * TILE + (size_t)part.i] = sum;
+    }
+    if (part.k <= part.i) { /* the other triangle is its mirror image: see tile_symmetrise() */
+        sum = 0;
+        DEVICE_UNROLL
+        for (int m = 0; m < TILE; m++) sum += corner[m][part.k] * own[m];
+        for (size_t d = 1; d <= below; d++) {
+            DEVICE_UNROLL
+            for (int m = 0; m < TILE; m++) sum += out[d][m][part.k] * scratch[d][m][part.i];
+        }
+        out[0][part.k][part.i] = out[0][part.i][part.k] = sum;
+    }
+    team_sync(member);
+}
+
 /* The tiles of C = (L Lᵀ)⁻¹ within zband >= tband tiles of the diagonal, both triangles of diagonal tiles,
  * each tile stored by rows. Takahashi's recurrence, from the last column back (Erisman & Tinney 1975): C_ic =
  * Σ_p C_ip Y_p,   C_cc = L_cc⁻ᵀ L_cc⁻¹ + Σ_p C_pcᵀ Y_p,   Y_p = -L_pc L_cc⁻¹,   p = c + 1 ... c + tband.
@@ -274,9 +504,12 @@ TEAM_BODY void band_inverse(struct member member, size_t ntile, size_t tband, si
         size_t below = band_below(ntile, tband, c);
         tile sum;
 
+        if (member.count > 1) {
+            team_inverse_column(member, ntile, tband, zband, c, l, z, scratch, x);
+            continue;
+        }
         if (x) band_solve_up(member, ntile, tband, c, column, x);
-        if (part.k == 0) tile_invert(part.i, part.size, corner, column[0]);
-        team_sync(member);
+        tile_invert(0, TILE, corner, column[0]);
         for (size_t d = 1; d <= below; d++) {
             memset(sum, 0, sizeof sum);
             tile_add_product(part, sum, column[d], corner);

@@ -59,10 +59,10 @@ void host_band_root(const struct linalg_root *root, size_t batch, void *work, in
     const struct root_arrays arrays = root_place(root, work);
 
     for (size_t k = 0; k < batch; k++) {
-        double smallest = root_complete(team_of_one(), root, k, &arrays, true);
+        double smallest = root_complete(team_of_one(), 0, root, k, &arrays, true);
         const struct poles *poles = poles_for(tables, root->spread[k]);
         size_t count = poles && *arrays.info == 0 ? poles->count : 0;
 
-        info[k] = root_take(team_of_one(), root, k, &arrays, true, smallest, poles, count);
+        info[k] = root_take(team_of_one(), 0, root, k, &arrays, true, smallest, poles, count);
     }
 }

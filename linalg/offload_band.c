@@ -34,12 +34,9 @@ static void prepare(void)
 
     if (!device_may_start()) return;
     tables = device_alloc(bytes);
-#pragma omp target map(from : size)
-    {
-        struct member member = team_member();
-
-        size = member.count;
-    }
+#pragma omp target teams num_teams(1) thread_limit(1) map(from : size)
+#pragma omp parallel num_threads(1)
+    size = team_member().count;
     device.team_size = size;
     device.teams = size > 1 ? TEAMS_OF_GPU : (size_t)omp_get_num_procs();
     if (tables && device_upload(tables, poles_tables(), bytes)) device.tables = tables;
@@ -100,7 +97,7 @@ void offload_band_solve(size_t n, size_t tband, const double *l, double *b, size
 size_t offload_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batch)
 {
     (void)n, (void)zband;
-    return (size_t)teams_for(batch) * memory_round_up((tband + 1) * sizeof(tile));
+    return (size_t)teams_for(batch) * memory_round_up((tband + 3) * sizeof(tile));
 }
 
 void offload_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
@@ -114,7 +111,7 @@ void offload_band_inverse(size_t n, size_t tband, size_t zband, const double *l,
     map(from : info[0 : batch])
 #pragma omp parallel num_threads(team)
     for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
-        tile *scratch = (tile *)work + (size_t)omp_get_team_num() * (tband + 1);
+        tile *scratch = (tile *)work + (size_t)omp_get_team_num() * (tband + 3);
 
         band_inverse(team_member(), ntile, tband, zband, (tile *)(l + k * size), (tile *)(inverse + k * out),
                      scratch, x ? x + k * ntile * TILE : x);
@@ -141,28 +138,46 @@ size_t offload_band_root_bytes(const struct linalg_root *root, size_t batch)
 
 /* The systems of one team, from `first` on: all its members pass through the same waits, so the pole count is
  * the largest of its systems', and where the batch ends some do the last one once more, for nothing. */
-TEAM_BODY void take_roots(struct member member, const struct linalg_root *root, size_t first, size_t batch,
-                          const struct poles *tables, char *work, size_t bytes, int *info)
+TEAM_BODY void take_roots(struct member member, size_t order, const struct linalg_root *root, size_t first,
+                          size_t batch, const struct poles *tables, char *work, size_t bytes, int *info)
 {
-    const struct member lane = {member.index % LANES, member.count < LANES ? 1 : LANES};
+    const struct member lane = team_part(member, LANES);
     const size_t nsystem = (size_t)(member.count / lane.count), own = (size_t)(member.index / lane.count);
     const bool stores = first + own < batch;
     const size_t system = stores ? first + own : batch - 1;
     const struct root_arrays arrays = root_place(root, work + own * bytes);
-    const double smallest = root_complete(lane, root, system, &arrays, stores);
+    const double smallest = root_complete(lane, order, root, system, &arrays, stores);
     size_t count = 0;
     int failed;
 
+    team_sync(member);
     for (size_t k = 0; k < nsystem && first + k < batch; k++) {
         const struct poles *poles = poles_for(tables, root->spread[first + k]);
 
         if (poles && poles->count > count) count = poles->count;
     }
-    failed = root_take(lane, root, system, &arrays, stores, smallest, poles_for(tables, root->spread[system]),
-                       count);
+    failed = root_take(lane, order, root, system, &arrays, stores, smallest,
+                       poles_for(tables, root->spread[system]), count);
     if (lane.index == 0 && stores) info[system] = failed;
     team_sync(member);
 }
+
+/* All systems, by the way that root_window.h has for this order, or, 0, without it. Every order has a region
+ * of its own, as it is its registers that decide how many teams a GPU holds. */
+#define ROOT_CLAUSES                                                                                         \
+    num_teams(teams) thread_limit(team) map(from : info [0:batch])                                           \
+        is_device_ptr(inverse, vector, product, q, edge, spread, tables, work)
+#define ROOT_REGION(order)                                                                                   \
+    _Pragma("omp target teams ROOT_CLAUSES") _Pragma("omp parallel num_threads(team)")                       \
+    {                                                                                                        \
+        const struct linalg_root own = {n, band, nvec, half, inverse, vector, product, q, edge, spread};     \
+        const size_t bytes = root_bytes(&own);                                                               \
+        char *scratch = (char *)work + (size_t)omp_get_team_num() * side * bytes;                            \
+                                                                                                             \
+        for (size_t g = (size_t)omp_get_team_num(); g < groups; g += (size_t)omp_get_num_teams()) {          \
+            take_roots(team_member(), order, &own, g *side, batch, tables, scratch, bytes, info);            \
+        }                                                                                                    \
+    }
 
 void offload_band_root(const struct linalg_root *root, size_t batch, void *work, int *info)
 {
@@ -172,17 +187,12 @@ void offload_band_root(const struct linalg_root *root, size_t batch, void *work,
     const struct poles *tables = device.tables;
     const size_t groups = root_groups(batch), side = systems_of_team();
     const int teams = teams_for(groups), team = device.team_size;
+    const size_t order = team > 1 ? root_order(band, nvec) : 0;
 
-#pragma omp target teams num_teams(teams) thread_limit(team)                                                 \
-    is_device_ptr(inverse, vector, product, q, edge, spread, tables, work) map(from : info[0 : batch])
-#pragma omp parallel num_threads(team)
-    {
-        const struct linalg_root own = {n, band, nvec, half, inverse, vector, product, q, edge, spread};
-        const size_t bytes = root_bytes(&own);
-        char *scratch = (char *)work + (size_t)omp_get_team_num() * side * bytes;
-
-        for (size_t g = (size_t)omp_get_team_num(); g < groups; g += (size_t)omp_get_num_teams()) {
-            take_roots(team_member(), &own, g * side, batch, tables, scratch, bytes, info);
-        }
-    }
+    if (order == ROOT_NARROW)
+        ROOT_REGION(ROOT_NARROW)
+    else if (order == ROOT_ORDER)
+        ROOT_REGION(ROOT_ORDER)
+    else
+        ROOT_REGION(0)
 }

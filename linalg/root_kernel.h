@@ -4,10 +4,9 @@
  * Two steps, both with LANES independent lanes as the innermost index of their arrays:
  *  - complete: S from the band of C = S⁻¹; a lane is one window of C along the diagonal;
  *  - root: S^(1/2) as a rational function of S; a lane is one of its poles.
- * A CPU's thread has all lanes in a register or two, each thread of a device's team has one.
- *
- * Diagonals are stored one after another: c[d * stride + j] = C[j + d, j]. Rows of `stride` have ROOT_PAD
- * elements before j = 0 and at least ROOT_PAD + LANES after j = n - 1, so that no lane needs a condition. */
+ * A CPU's thread has all lanes in a register or two, each thread of a device's team has one. There, where the
+ * band is narrow, root_window.h takes the place of most that is here: `order`, a constant, says so; 0: not.
+ */
 #ifndef UNSPOT_LINALG_ROOT_KERNEL_H
 #define UNSPOT_LINALG_ROOT_KERNEL_H
 
@@ -17,27 +16,8 @@
 #include <string.h>
 
 #include "base/team.h"
-#include "linalg/linalg.h"
 #include "linalg/poles.h"
-
-enum { LANES = 16, ROOT_BAND = 31, ROOT_RING = ROOT_BAND + 1, ROOT_PAD = 32 };
-
-/* In memory all lanes; a member's own numbers use the first ones. */
-typedef double lanes[LANES];
-
-/* One system's arrays: rows of `stride` doubles, column 0 at ROOT_PAD. */
-struct root_arrays {
-    size_t stride;
-    double *c, *g, *v, *s;
-    double *vector, *product, *root;
-    double *sum;  /* [LANES][nvec + half + 1]: what each member has for one column */
-    lanes *l;     /* [max(n, band)][band]: factors of S + shift = L D Lᵀ, l[i * band + p - 1] = L[i + p, i] */
-    lanes *pivot; /* [max(n, band)]: D */
-    lanes *inverse; /* [max(n, band)]: 1/D */
-    lanes *x;       /* [nvec][max(n, band)]: solutions */
-    lanes *window;  /* [ROOT_RING][band + 1] */
-    int *info;      /* as in linalg.h; any member may set it */
-};
+#include "linalg/root_window.h"
 
 /* Members of a team for one system; more of a team's threads have other systems. */
 TEAM_BODY int root_width(struct member lane)
@@ -139,12 +119,18 @@ TEAM_BODY void root_set_info(const struct root_arrays *arrays, int value)
 
 /* S's diagonals 0 ... band from C's; info 1 when C is not positive definite. Outside 0 ... n - 1 C must be
  * the identity, and v infinite before column 0. */
-TEAM_BODY void complete_band(struct member lane, size_t n, size_t band, const struct root_arrays *arrays)
+TEAM_BODY void complete_band(struct member lane, size_t order, size_t n, size_t band,
+                             const struct root_arrays *arrays)
 {
     const int width = root_width(lane);
     const size_t step = LANES, first = (size_t)lane.index;
 
-    for (size_t j = first; j < n; j += step) complete_columns(lane, band, j, arrays);
+    for (size_t j = first; j < n; j += step) {
+        if (order > 0)
+            window_complete(order, band, j, arrays);
+        else
+            complete_columns(lane, band, j, arrays);
+    }
     team_sync(lane);
     for (team_share(lane, j, n)) {
         double v = arrays->v[j];
@@ -212,8 +198,8 @@ TEAM_BODY double largest_row_sum(struct member lane, size_t n, size_t band, size
 
 /* First step: S, its spread and edge, which are stored unless another team does. Returns a lower bound of S's
  * eigenvalues. */
-TEAM_BODY double root_complete(struct member lane, const struct linalg_root *root, size_t system,
-                               const struct root_arrays *arrays, bool stores)
+TEAM_BODY double root_complete(struct member lane, size_t order, const struct linalg_root *root,
+                               size_t system, const struct root_arrays *arrays, bool stores)
 {
     /* C's band holds most, not all of its rows: half of the bound that follows from it is safe */
     static const double safety = 0.5;
@@ -223,7 +209,7 @@ TEAM_BODY double root_complete(struct member lane, const struct linalg_root *roo
 
     if (lane.index == 0) *arrays->info = 0;
     root_load(lane, root, system, arrays);
-    complete_band(lane, n, band, arrays);
+    complete_band(lane, order, n, band, arrays);
     smallest = safety / largest_row_sum(lane, n, band, stride, arrays->c, arrays->sum);
     largest = largest_row_sum(lane, n, band, stride, s, arrays->sum + LANES);
     for (team_share(lane, i, stores ? n : 0)) {
@@ -406,7 +392,7 @@ TEAM_BODY void root_store(struct member lane, const struct linalg_root *root, si
 /* Second step: Q from S, with `count` poles, a multiple of LANES and no less than those of `poles`, its
  * table; NULL: there is none, and no root. smallest: what the first step returned. Returns info, as in
  * linalg.h. */
-TEAM_BODY int root_take(struct member lane, const struct linalg_root *root, size_t system,
+TEAM_BODY int root_take(struct member lane, size_t order, const struct linalg_root *root, size_t system,
                         const struct root_arrays *arrays, bool stores, double smallest,
                         const struct poles *poles, size_t count)
 {
@@ -423,74 +409,14 @@ TEAM_BODY int root_take(struct member lane, const struct linalg_root *root, size
             shift[k] = smallest * (is_pole ? poles->shift[pole] : 1);
             weight[k] = is_pole ? sqrt(smallest) * poles->weight[pole] : 0;
         }
-        add_poles(lane, root, shift, weight, arrays);
+        if (order > 0)
+            window_add_poles(order, lane, root, j == 0, shift[0], weight[0], arrays);
+        else
+            add_poles(lane, root, shift, weight, arrays);
     }
     if (is_good && stores) root_store(lane, root, system, arrays);
     team_sync(lane);
     return *arrays->info == 0 && !poles ? 2 : *arrays->info;
-}
-
-/* Doubles in a row. */
-TEAM_BODY size_t root_stride(size_t n)
-{
-    return (n + 2 * ROOT_PAD + LANES + 7) / 8 * 8;
-}
-
-/* Numbers that each member has for one column, or, before, for two row sums. */
-TEAM_BODY size_t root_nsum(const struct linalg_root *root)
-{
-    size_t count = root->nvec + root->half + 1;
-
-    return (count > 2 ? count : 2) * LANES;
-}
-
-TEAM_BODY size_t root_rows(const struct linalg_root *root)
-{
-    return root->n > root->band ? root->n : root->band;
-}
-
-/* Bytes of one system's arrays. */
-TEAM_BODY size_t root_bytes(const struct linalg_root *root)
-{
-    const size_t rows = root->band + 1;
-    const size_t nrow = 3 * rows + 1 + 2 * root->nvec + root->half + 1;
-    const size_t nlane = root_rows(root) * (root->band + 2 + root->nvec) + ROOT_RING * rows;
-
-    return (nrow * root_stride(root->n) + root_nsum(root) + nlane * LANES + LANES) * sizeof(double);
-}
-
-/* The next `count` doubles. */
-TEAM_BODY double *root_take_memory(double **next, size_t count)
-{
-    double *memory = *next;
-
-    *next += count;
-    return memory;
-}
-
-/* Lays them out in memory of root_bytes(). */
-TEAM_BODY struct root_arrays root_place(const struct linalg_root *root, void *memory)
-{
-    const size_t stride = root_stride(root->n), rows = root->band + 1, nvec = root->nvec;
-    const size_t longest = root_rows(root);
-    double *next = memory;
-    struct root_arrays arrays = {.stride = stride};
-
-    arrays.c = root_take_memory(&next, rows * stride) + ROOT_PAD;
-    arrays.g = root_take_memory(&next, rows * stride) + ROOT_PAD;
-    arrays.s = root_take_memory(&next, rows * stride) + ROOT_PAD;
-    arrays.v = root_take_memory(&next, stride) + ROOT_PAD;
-    arrays.vector = root_take_memory(&next, nvec * stride) + ROOT_PAD;
-    arrays.product = root_take_memory(&next, nvec * stride) + ROOT_PAD;
-    arrays.root = root_take_memory(&next, (root->half + 1) * stride) + ROOT_PAD;
-    arrays.sum = root_take_memory(&next, root_nsum(root));
-    arrays.l = (lanes *)root_take_memory(&next, longest * root->band * LANES);
-    arrays.pivot = (lanes *)root_take_memory(&next, longest * LANES);
-    arrays.inverse = (lanes *)root_take_memory(&next, longest * LANES);
-    arrays.x = (lanes *)root_take_memory(&next, nvec * longest * LANES);
-    arrays.window = (lanes *)root_take_memory(&next, ROOT_RING * rows * LANES);
-    arrays.info = (int *)root_take_memory(&next, LANES);
-    return arrays;
 }
 
 #endif

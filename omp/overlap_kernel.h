@@ -117,13 +117,14 @@ TEAM_BODY struct overlap overlap_of(const struct spots *spots, size_t spot, cons
     {                                                                                                        \
         type sum[OVERLAP_GROUPS];                                                                            \
                                                                                                              \
-        for (int g = 0; g < groups; g++) sum[g] = (type){0};                                                 \
+        DEVICE_UNROLL for (int g = 0; g < groups; g++) sum[g] = (type){0};                                   \
         for (size_t row = 0; row < rows; row++, a += stride_a, b += stride_b) {                              \
-            for (int g = 0; g < groups; g++) {                                                               \
+            DEVICE_UNROLL for (int g = 0; g < groups; g++)                                                   \
+            {                                                                                                \
                 sum[g] += *(const type *)(a + g * SPOT_LANES) * *(const type *)(b + g * SPOT_LANES);         \
             }                                                                                                \
         }                                                                                                    \
-        for (int g = 1; g < groups; g++) sum[0] += sum[g];                                                   \
+        DEVICE_UNROLL for (int g = 1; g < groups; g++) sum[0] += sum[g];                                     \
         *total += sum[0];                                                                                    \
     }                                                                                                        \
                                                                                                              \

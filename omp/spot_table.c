@@ -95,19 +95,3 @@ void spot_table_free(struct spot_table *table)
     free(table->slot);
     memset(table, 0, sizeof *table);
 }
-
-double spot_parameter(const struct spot_table *table, size_t spec, const struct legendre_values *values,
-                      enum parameter parameter)
-{
-    size_t slot = table->slot[parameter], i = 0;
-    const struct domain *domain;
-    double sum = 0;
-
-    while (slot >= table->domain[i].first + table->domain[i].count) i++;
-    domain = &table->domain[i];
-    for (size_t k = 0; k < domain->ncoef; k++) {
-        sum +=
-            values->p[i][k] * domain->coef[(spec * domain->ncoef + k) * domain->count + slot - domain->first];
-    }
-    return sum;
-}

@@ -100,8 +100,4 @@ TEAM_BODY void spot_parameters(struct member member, const struct spot_table *ta
     }
 }
 
-/* One parameter of spectrum spec. */
-double spot_parameter(const struct spot_table *table, size_t spec, const struct legendre_values *values,
-                      enum parameter parameter);
-
 #endif

@@ -65,22 +65,76 @@ double legendre_value(const struct legendre *series, size_t spec, double wavelen
     return sum;
 }
 
-void spots_corners(const struct spot_table *table, const struct psf *psf, size_t specmin, size_t nspec,
-                   double wave_min, double wave_step, size_t nwave, int *column, int *row, bool *defined)
+static void put_lane(const double *p, size_t ncoef, size_t wave, double *basis)
 {
-#pragma omp parallel for schedule(static)
+    size_t block = wave / TRACE_LANES, lane = wave % TRACE_LANES;
+
+    for (size_t k = 0; k < ncoef; k++) basis[(block * ncoef + k) * TRACE_LANES + lane] = p[k];
+}
+
+enum status trace_basis_make(struct trace_basis *basis, const struct psf *psf, double wave_min,
+                             double wave_step, size_t nwave, struct error *error)
+{
+    const struct legendre *x = &psf->x, *y = &psf->y;
+    size_t slot[] = {[PARAMETER_X] = 0, [PARAMETER_Y] = 1};
+    const struct spot_table traces = {.ndomain = 2, /* as if the PSF had no other parameters */
+                                      .domain = {{x->wave_min, x->wave_max, x->ncoef, 0, 1, NULL},
+                                                 {y->wave_min, y->wave_max, y->ncoef, 1, 1, NULL}},
+                                      .slot = slot};
+    size_t nblock = (nwave + TRACE_LANES - 1) / TRACE_LANES;
+
+    *basis = (struct trace_basis){.nwave = nwave, .stride = nblock * TRACE_LANES};
+    if (x->ncoef > LEGENDRE_TERMS || y->ncoef > LEGENDRE_TERMS)
+        return error_set(error, STATUS_FORMAT, "the PSF's traces have more than %d terms", LEGENDRE_TERMS);
+    basis->x = memory_zeroed(nblock * x->ncoef, TRACE_LANES * sizeof(double));
+    basis->y = memory_zeroed(nblock * y->ncoef, TRACE_LANES * sizeof(double));
+    if (!basis->x || !basis->y) return memory_error(error, "traces");
     for (size_t w = 0; w < nwave; w++) {
         struct legendre_values values;
 
-        legendre_values_at(table, wave_min + (double)w * wave_step, &values);
-        defined[w] = values.is_defined;
-        for (size_t s = 0; s < nspec; s++) {
-            double x = spot_parameter(table, specmin + s, &values, PARAMETER_X);
-            double y = spot_parameter(table, specmin + s, &values, PARAMETER_Y);
+        legendre_values_at(&traces, wave_min + (double)w * wave_step, &values);
+        put_lane(values.p[0], x->ncoef, w, basis->x);
+        put_lane(values.p[1], y->ncoef, w, basis->y);
+        if (!values.is_defined) continue;
+        if (basis->last == 0) basis->first = w; /* all up to the last one are */
+        basis->last = w + 1;
+    }
+    return STATUS_OK;
+}
 
-            column[s * nwave + w] = spot_corner(x, psf->hsizex);
-            row[s * nwave + w] = spot_corner(y, psf->hsizey);
+void trace_basis_free(struct trace_basis *basis)
+{
+    free(basis->x);
+    free(basis->y);
+    memset(basis, 0, sizeof *basis);
+}
+
+/* The first pixels of one trace; the sums are those of spot_parameters(). */
+static void trace_corners(size_t stride, size_t ncoef, const double *restrict basis,
+                          const double *restrict coef, size_t half_size, int *restrict corner)
+{
+    for (size_t w = 0; w < stride; w += TRACE_LANES, basis += ncoef * TRACE_LANES) {
+        double position[TRACE_LANES] = {0};
+
+        for (size_t k = 0; k < ncoef; k++) {
+#pragma omp simd
+            for (size_t i = 0; i < TRACE_LANES; i++) position[i] += basis[k * TRACE_LANES + i] * coef[k];
         }
+#pragma omp simd
+        for (size_t i = 0; i < TRACE_LANES; i++) corner[w + i] = spot_corner(position[i], half_size);
+    }
+}
+
+void spots_corners(const struct trace_basis *basis, const struct psf *psf, size_t specmin, size_t nspec,
+                   int *column, int *row)
+{
+    const struct legendre *x = &psf->x, *y = &psf->y;
+
+    for (size_t s = 0; s < nspec; s++) {
+        trace_corners(basis->stride, x->ncoef, basis->x, x->coef + (specmin + s) * x->ncoef, psf->hsizex,
+                      column + s * basis->stride);
+        trace_corners(basis->stride, y->ncoef, basis->y, y->coef + (specmin + s) * y->ncoef, psf->hsizey,
+                      row + s * basis->stride);
     }
 }
 

@@ -38,10 +38,27 @@ void spots_place(struct spots *spots, size_t specmin, size_t nspec, double wave_
 void spots_evaluate(struct spots *spots, size_t specmin, size_t nspec, double wave_min, double wave_step,
                     size_t nwave);
 
-/* Only the corners, for planning: column[nspec][nwave], row[nspec][nwave]; defined[nwave]: whether there are
- * spots at a wavelength at all, or the PSF says nothing about it. */
-void spots_corners(const struct spot_table *table, const struct psf *psf, size_t specmin, size_t nspec,
-                   double wave_min, double wave_step, size_t nwave, int *column, int *row, bool *defined);
+enum { TRACE_LANES = 32 }; /* wavelengths of a trace that are evaluated together */
+
+/* Legendre polynomials of the traces on a grid of wavelengths, the same for all spectra. */
+struct trace_basis {
+    size_t nwave;
+    size_t stride;      /* nwave rounded up to whole TRACE_LANES */
+    double *x, *y;      /* [stride/TRACE_LANES][ncoef][TRACE_LANES] of psf->x and psf->y */
+    size_t first, last; /* wavelengths that the PSF says something about, the last one excluded: at others
+                           there are no spots */
+};
+
+/* At wavelengths wave_min + i wave_step (Angstrom). STATUS_FORMAT when a series is too long. The caller
+ * releases *basis with trace_basis_free(), whatever the status. */
+enum status trace_basis_make(struct trace_basis *basis, const struct psf *psf, double wave_min,
+                             double wave_step, size_t nwave, struct error *error);
+void trace_basis_free(struct trace_basis *basis);
+
+/* Only the corners, for planning: column[nspec][stride], row[nspec][stride], also where there are no spots.
+ */
+void spots_corners(const struct trace_basis *basis, const struct psf *psf, size_t specmin, size_t nspec,
+                   int *column, int *row);
 
 /* First pixel of a spot centred at position: floor(position - half_size + 0.5), held within +-2^28 so that
  * a series evaluated far outside its domain stays an integer. */

@@ -28,12 +28,13 @@ enum status extract_frame_alloc(struct frame *frame, const struct extract_option
                             .wave_min = plan->wave_min,
                             .wave_step = plan->wave_step};
     frame->wave = memory_zeroed(nwave, sizeof(double));
-    frame->flux = memory_zeroed(nbin, sizeof(double));
-    frame->ivar = memory_zeroed(nbin, sizeof(double));
-    frame->mask = memory_zeroed(nbin, sizeof(uint32_t));
-    frame->resolution = memory_zeroed(nbin, frame->ndiag * sizeof(float));
-    frame->pixmask_fraction = memory_zeroed(nbin, sizeof(double));
-    frame->chi2pix = memory_zeroed(nbin, sizeof(double));
+    /* without zeros: each bin is in one patch, and stored with that, by the thread that has it */
+    frame->flux = memory_raw(nbin, sizeof(double));
+    frame->ivar = memory_raw(nbin, sizeof(double));
+    frame->mask = memory_raw(nbin, sizeof(uint32_t));
+    frame->resolution = memory_raw(nbin, frame->ndiag * sizeof(float));
+    frame->pixmask_fraction = memory_raw(nbin, sizeof(double));
+    frame->chi2pix = memory_raw(nbin, sizeof(double));
     if (options->model) {
         frame->model_column = column_min;
         frame->model_nx = column_max - column_min;

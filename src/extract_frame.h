@@ -33,8 +33,9 @@ struct extract_options {
     const struct linalg *device_linalg; /* there; NULL: the device is the host */
 };
 
-/* An empty frame for the spectra and wavelengths of the options, and for a model, where it is asked for, of
- * these columns and ny rows. The caller releases it with frame_free(), whatever the status. */
+/* A frame for the spectra and wavelengths of the options, and for a model, where it is asked for, of
+ * these columns and ny rows. All of it is still to be written but the wavelengths and the model, which is 0.
+ * The caller releases it with frame_free(), whatever the status. */
 enum status extract_frame_alloc(struct frame *frame, const struct extract_options *options,
                                 const struct psf *psf, size_t column_min, size_t column_max, size_t ny,
                                 struct error *error);

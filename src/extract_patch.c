@@ -167,60 +167,112 @@ static enum outcome solve_within_whole(struct worker *worker, const struct job *
     return solve_patch(worker, job, &patch);
 }
 
-/* Puts one kept core bin into the frame, converted from per bin to per Angstrom. */
-static void store_bin(const struct job *job, const struct planned_patch *planned,
-                      const struct patch_result *result, size_t spec, size_t wave)
-{
-    const struct patch *patch = &planned->patch;
-    struct frame *frame = job->frame;
-    double step = frame->wave_step;
-    size_t core = spec * patch->core_nwave + wave;
-    size_t out =
-        (planned->first_spec + spec - planned->skip_spec) * frame->nwave + planned->first_wave + wave;
-    size_t spot = (patch->spec + patch->core_spec + spec) * job->plan.spot_nwave + patch->wave +
-                  patch->core_wave + wave;
-    double masked = result->masked[spot], ivar;
-    uint32_t mask = 0;
+/* Where the first kept bin of a core spectrum is to be found. */
+struct place {
+    size_t core, spot; /* of the patch's core, of the bundle's spots */
+    size_t row, out;   /* of the frame, and its bin there */
+};
 
-    if (result->off_ccd[spot]) mask |= SPECMASK_NODATA;
-    if (result->outcome == REGULARISED) mask |= SPECMASK_BAD2DFIT;
-    if (result->outcome == UNSOLVED) mask |= SPECMASK_BAD2DFIT | SPECMASK_NODATA;
-    frame->pixmask_fraction[out] = masked;
-    frame->mask[out] = mask;
-    frame->flux[out] = frame->ivar[out] = frame->chi2pix[out] = 0; /* what an earlier attempt may have left */
-    if (!has_solution(result->outcome) || masked > 1 - unusable_tolerance) return;
-    frame->chi2pix[out] = result->chi2pix[core] < FLT_MAX ? result->chi2pix[core] : FLT_MAX; /* also NaN */
-    ivar = result->ivar[core] * step * step;
-    if (ivar < FLT_MIN) { /* the file's float32 would hold 0 */
-        frame->mask[out] |= SPECMASK_NODATA;
-        return;
-    }
-    frame->flux[out] = result->flux[core] / step;
-    frame->ivar[out] = ivar;
-}
-
-/* The diagonals of R are stored whatever becomes of their columns' bins: rows of others reach there. NULL: 0,
- * whatever an earlier attempt left. */
-static void store_resolution(const struct job *job, const struct planned_patch *planned,
-                             const double *resolution, size_t spec)
+static struct place place_of(const struct job *job, const struct planned_patch *planned, size_t spec)
 {
-    struct frame *frame = job->frame;
     const struct patch *patch = &planned->patch;
     size_t row = planned->first_spec + spec - planned->skip_spec;
 
-    for (size_t k = 0; k < frame->ndiag; k++) {
-        const double *from = resolution ? resolution + (spec * frame->ndiag + k) * patch->core_nwave : NULL;
-        float *to = frame->resolution + (row * frame->ndiag + k) * frame->nwave + planned->first_wave;
+    return (struct place){.core = spec * patch->core_nwave,
+                          .spot = (patch->spec + patch->core_spec + spec) * job->plan.spot_nwave +
+                                  patch->wave + patch->core_wave,
+                          .row = row,
+                          .out = row * job->frame->nwave + planned->first_wave};
+}
 
-        for (size_t wave = 0; wave < planned->keep_nwave; wave++) to[wave] = from ? (float)from[wave] : 0;
+/* The mask's bits that all bins of a patch get. */
+static uint32_t mask_of(enum outcome outcome)
+{
+    if (outcome == REGULARISED) return SPECMASK_BAD2DFIT;
+    return outcome == UNSOLVED ? SPECMASK_BAD2DFIT | SPECMASK_NODATA : 0;
+}
+
+static void store_pixels(const struct job *job, const struct patch_result *result, const struct place *place,
+                         size_t nwave)
+{
+    const bool *restrict off_ccd = result->off_ccd + place->spot;
+    uint32_t *restrict mask = job->frame->mask + place->out, bits = mask_of(result->outcome);
+
+    memcpy(job->frame->pixmask_fraction + place->out, result->masked + place->spot, nwave * sizeof(double));
+    for (size_t w = 0; w < nwave; w++) mask[w] = bits | (off_ccd[w] ? SPECMASK_NODATA : 0u);
+}
+
+/* Bins, converted from per bin to per Angstrom; those that no pixel tells about are 0, and those whose ivar
+ * the file's float32 would hold as 0. Without branches: in vectors. */
+static void store_bins(const struct job *job, const struct patch_result *result, const struct place *place,
+                       size_t nwave)
+{
+    const struct frame *frame = job->frame;
+    const double *restrict masked = result->masked + place->spot;
+    const double *restrict from_flux = result->flux + place->core;
+    const double *restrict from_ivar = result->ivar + place->core;
+    const double *restrict from_chi2pix = result->chi2pix + place->core;
+    double *restrict flux = frame->flux + place->out, *restrict ivar = frame->ivar + place->out;
+    double *restrict chi2pix = frame->chi2pix + place->out, step = frame->wave_step;
+    uint32_t *restrict mask = frame->mask + place->out;
+
+#pragma omp simd
+    for (size_t w = 0; w < nwave; w++) {
+        double converted = from_ivar[w] * step * step, density = from_flux[w] / step;
+        double chi2 = from_chi2pix[w] < FLT_MAX ? from_chi2pix[w] : FLT_MAX; /* also NaN */
+        bool seen = !(masked[w] > 1 - unusable_tolerance), bright = seen && !(converted < FLT_MIN);
+
+        chi2pix[w] = seen ? chi2 : 0;
+        flux[w] = bright ? density : 0;
+        ivar[w] = bright ? converted : 0;
+        mask[w] |= seen && !bright ? SPECMASK_NODATA : 0u;
+    }
+}
+
+/* The diagonals of R are stored whatever becomes of their columns' bins: rows of others reach there. */
+static void store_resolution(const struct job *job, const struct patch_result *result,
+                             const struct place *place, const struct planned_patch *planned)
+{
+    const struct frame *frame = job->frame;
+    size_t ndiag = frame->ndiag, core_nwave = planned->patch.core_nwave;
+
+    for (size_t k = 0; k < ndiag; k++) {
+        const double *restrict from = result->resolution + place->core * ndiag + k * core_nwave;
+        float *restrict to =
+            frame->resolution + (place->row * ndiag + k) * frame->nwave + planned->first_wave;
+
+        for (size_t w = 0; w < planned->keep_nwave; w++) to[w] = (float)from[w];
+    }
+}
+
+/* No solution: 0, whatever an earlier attempt left. */
+static void store_nothing(const struct job *job, const struct place *place,
+                          const struct planned_patch *planned)
+{
+    const struct frame *frame = job->frame;
+    size_t bytes = planned->keep_nwave * sizeof(double);
+
+    memset(frame->flux + place->out, 0, bytes);
+    memset(frame->ivar + place->out, 0, bytes);
+    memset(frame->chi2pix + place->out, 0, bytes);
+    for (size_t k = 0; k < frame->ndiag; k++) {
+        memset(frame->resolution + (place->row * frame->ndiag + k) * frame->nwave + planned->first_wave, 0,
+               planned->keep_nwave * sizeof(float));
     }
 }
 
 void store_spectrum(const struct job *job, const struct planned_patch *planned,
                     const struct patch_result *result, size_t spec)
 {
-    for (size_t wave = 0; wave < planned->keep_nwave; wave++) store_bin(job, planned, result, spec, wave);
-    store_resolution(job, planned, has_solution(result->outcome) ? result->resolution : NULL, spec);
+    struct place place = place_of(job, planned, spec);
+
+    store_pixels(job, result, &place, planned->keep_nwave);
+    if (has_solution(result->outcome)) {
+        store_bins(job, result, &place, planned->keep_nwave);
+        store_resolution(job, result, &place, planned);
+    } else {
+        store_nothing(job, &place, planned);
+    }
 }
 
 static void report(const struct job *job, const struct planned_bundle *bundle,

@@ -1,48 +1,13 @@
 #include "plan.h"
 
-#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/minmax.h"
-#include "omp/spots.h"
 #include "options.h"
-
-struct range {
-    int min, max;
-};
-
-/* Corners of a bundle's spots: [spec][wave], nwave wavelengths a spectrum. */
-struct corners {
-    struct spot_table table;
-    size_t nwave;
-    int *column, *row;
-    bool *defined;      /* [wave] */
-    struct range *rows; /* [nwave] scratch */
-};
-
-/* Pixels along one axis that the spots of some spectra and wavelengths cover, the last one excluded; none
- * where no wavelength is defined. */
-static struct range covered(const int *corner, const struct corners *corners, size_t spec, size_t nspec,
-                            size_t wave, size_t n, size_t size)
-{
-    struct range range = {INT_MAX, INT_MIN};
-
-    for (size_t w = wave; w < wave + n; w++) {
-        if (!corners->defined[w]) continue;
-        for (size_t s = spec; s < spec + nspec; s++) {
-            int pixel = corner[s * corners->nwave + w];
-
-            if (pixel < range.min) range.min = pixel;
-            if (pixel > range.max) range.max = pixel;
-        }
-    }
-    if (range.min > range.max) return (struct range){0, 0};
-    range.max += (int)size;
-    return range;
-}
+#include "plan_traces.h"
 
 static void clip(int *min, int *max, size_t size)
 {
@@ -53,16 +18,12 @@ static void clip(int *min, int *max, size_t size)
 
 /* The pixels of a patch: all columns that its spots touch; the rows that its core wavelengths touch, and
  * pixpad_frac of the further ones that its padding touches, truncated as gpu_specter does; within the CCD. */
-static void choose_pixels(struct patch *patch, const struct corners *corners, const struct psf *psf,
+static void choose_pixels(struct patch *patch, const struct traces *traces, const struct psf *psf,
                           double pixpad_frac)
 {
-    size_t ny = 2 * psf->hsizey + 1, nx = 2 * psf->hsizex + 1;
-    struct range columns =
-        covered(corners->column, corners, patch->spec, patch->nspec, patch->wave, patch->nwave, nx);
-    struct range padded =
-        covered(corners->row, corners, patch->spec, patch->nspec, patch->wave, patch->nwave, ny);
-    struct range core = covered(corners->row, corners, patch->spec, patch->nspec,
-                                patch->wave + patch->core_wave, patch->core_nwave, ny);
+    struct range columns = traces_columns(traces, patch->wave, patch->nwave);
+    struct range padded = traces_rows(traces, patch->wave, patch->nwave);
+    struct range core = traces_rows(traces, patch->wave + patch->core_wave, patch->core_nwave);
 
     patch->column_min = columns.min;
     patch->column_max = columns.max;
@@ -70,77 +31,6 @@ static void choose_pixels(struct patch *patch, const struct corners *corners, co
     patch->row_max = padded.min + (int)((core.max - padded.min) + (padded.max - core.max) * pixpad_frac);
     clip(&patch->column_min, &patch->column_max, psf->nx);
     clip(&patch->row_min, &patch->row_max, psf->ny);
-}
-
-/* Whether any two spots of the patch, `distance` wavelengths apart, share a pixel. */
-static bool any_overlap(const struct patch *patch, const struct corners *corners, const struct psf *psf,
-                        size_t distance)
-{
-    int nx = 2 * (int)psf->hsizex + 1, ny = 2 * (int)psf->hsizey + 1;
-    size_t count = patch->nwave > distance ? patch->nwave - distance : 0;
-    const bool *defined = corners->defined + patch->wave;
-
-    for (size_t s1 = patch->spec; s1 < patch->spec + patch->nspec; s1++) {
-        for (size_t s2 = patch->spec; s2 < patch->spec + patch->nspec; s2++) {
-            size_t first = s1 * corners->nwave + patch->wave;
-            size_t second = s2 * corners->nwave + patch->wave + distance;
-            const int *row = corners->row + first, *other_row = corners->row + second;
-            const int *column = corners->column + first, *other_column = corners->column + second;
-            int found = 0;
-
-            for (size_t w = 0; w < count; w++) { /* without branches: in vectors */
-                found |= (int)defined[w] & (int)defined[w + distance] & (abs(row[w] - other_row[w]) < ny) &
-                         (abs(column[w] - other_column[w]) < nx);
-            }
-            if (found) return true;
-        }
-    }
-    return false;
-}
-
-/* The largest distance in wavelengths at which two spots of the patch share a pixel. The rows that all
- * spectra together cover at each wavelength bound it, at little cost and for traces of any shape. */
-static size_t find_band(const struct patch *patch, const struct corners *corners, const struct psf *psf)
-{
-    size_t ny = 2 * psf->hsizey + 1, band = 0;
-
-    for (size_t w = 0; w < patch->nwave; w++) {
-        corners->rows[w] = covered(corners->row, corners, patch->spec, patch->nspec, patch->wave + w, 1, ny);
-    }
-    for (size_t w = 0; w < patch->nwave; w++) {
-        for (size_t v = w + band + 1; v < patch->nwave; v++) {
-            if (corners->rows[w].min < corners->rows[v].max && corners->rows[v].min < corners->rows[w].max) {
-                band = v - w;
-            }
-        }
-    }
-    while (band > 0 && !any_overlap(patch, corners, psf, band)) band--;
-    return band;
-}
-
-/* How many spectra apart spots may share a pixel. Traces are smooth: over `band` wavelengths columns shift by
- * no more than they do from the first to the last of these. */
-static size_t find_reach(const struct corners *corners, size_t nspec, size_t band, size_t nx)
-{
-    size_t nwave = corners->nwave, reach = 0;
-    int slack = 1;
-
-    for (size_t s = 0; s < nspec; s++) {
-        for (size_t w = 0; w + band < nwave; w++) {
-            int shift = abs(corners->column[s * nwave + w + band] - corners->column[s * nwave + w]);
-
-            if (shift + 1 > slack) slack = shift + 1;
-        }
-    }
-    for (size_t s = 0; s < nspec; s++) {
-        for (size_t r = s + reach + 1; r < nspec; r++) {
-            for (size_t w = 0; w < nwave && reach < r - s; w++) {
-                if (abs(corners->column[r * nwave + w] - corners->column[s * nwave + w]) < (int)nx + slack)
-                    reach = r - s;
-            }
-        }
-    }
-    return reach;
 }
 
 /* Spectra of one subbundle, with the neighbours that it has within its bundle. All are spectra of the PSF. */
@@ -172,7 +62,7 @@ static bool is_wanted(const struct plan_options *options, const struct subbundle
 
 static void add_patch(struct plan *plan, const struct plan_options *options, const struct psf *psf,
                       struct planned_bundle *bundle, const struct subbundle *sub, size_t wave,
-                      const struct corners *corners)
+                      const struct traces *traces)
 {
     struct planned_patch *planned = &plan->patch[plan->npatch++];
     struct patch *patch = &planned->patch;
@@ -189,8 +79,8 @@ static void add_patch(struct plan *plan, const struct plan_options *options, con
         .core_wave = options->wavepad,
         .core_nwave = options->nwavestep,
     };
-    choose_pixels(patch, corners, psf, options->pixpad_frac);
-    patch->band = find_band(patch, corners, psf);
+    choose_pixels(patch, traces, psf, options->pixpad_frac);
+    patch->band = traces_band(traces, patch->wave, patch->nwave);
     planned->first_spec = keep_min - options->specmin;
     planned->skip_spec = keep_min - sub->core_min;
     planned->keep_nspec = keep_max - keep_min;
@@ -208,7 +98,7 @@ static void add_patch(struct plan *plan, const struct plan_options *options, con
 }
 
 static void add_bundle(struct plan *plan, const struct plan_options *options, const struct psf *psf,
-                       size_t number, struct corners *corners)
+                       size_t number, struct traces *traces)
 {
     struct planned_bundle *bundle = &plan->bundle[plan->nbundle];
     size_t first = psf->nspec, last = 0,
@@ -224,28 +114,27 @@ static void add_bundle(struct plan *plan, const struct plan_options *options, co
     if (first >= last) return;
     plan->nbundle++;
     *bundle = (struct planned_bundle){.specmin = first, .nspec = last - first, .first_patch = plan->npatch};
-    spots_corners(&corners->table, psf, first, last - first, plan->spot_wave_min, options->wave_step,
-                  plan->spot_nwave, corners->column, corners->row, corners->defined);
+    traces_evaluate(traces, psf, first, last - first);
     for (size_t i = 0; i < options->nsubbundles; i++) {
         struct subbundle sub = subbundle_of(options, psf, number, i);
 
         if (!is_wanted(options, &sub)) continue;
+        traces_select(traces, sub.min - first, sub.max - sub.min, options->nwavestep + 2 * options->wavepad);
         for (size_t wave = 0; wave < plan->nwave; wave += options->nwavestep) {
-            add_patch(plan, options, psf, bundle, &sub, wave, corners);
+            add_patch(plan, options, psf, bundle, &sub, wave, traces);
         }
     }
     bundle->npatch = plan->npatch - bundle->first_patch;
     if (options->whole_bundles) { /* all that overlaps, in patches or not, wanted or not */
-        struct patch all = {.nspec = bundle->nspec, .nwave = plan->spot_nwave};
-
-        bundle->band = find_band(&all, corners, psf);
+        traces_select(traces, 0, bundle->nspec, plan->spot_nwave);
+        bundle->band = traces_band(traces, 0, plan->spot_nwave);
         plan->band = max_size(plan->band, bundle->band);
     }
     bundle->keep_first = max_size(number * options->bundlesize, options->specmin) - first;
     bundle->keep_nspec = min_size((number + 1) * options->bundlesize, options->specmin + options->nspec) -
                          bundle->keep_first - first;
     plan->bundle_nspec = max_size(plan->bundle_nspec, bundle->nspec);
-    plan->reach = max_size(plan->reach, find_reach(corners, bundle->nspec, plan->band, 2 * psf->hsizex + 1));
+    plan->reach = max_size(plan->reach, traces_reach(traces, plan->band));
 }
 
 enum status plan_make(struct plan *plan, const struct plan_options *options, const struct psf *psf,
@@ -254,7 +143,7 @@ enum status plan_make(struct plan *plan, const struct plan_options *options, con
     size_t first = options->specmin / options->bundlesize;
     size_t last = (options->specmin + options->nspec - 1) / options->bundlesize;
     size_t nstep, nsub = min_size(options->nsubbundles, options->bundlesize);
-    struct corners corners = {0};
+    struct traces traces = {0};
     enum status status = STATUS_OK;
 
     *plan = (struct plan){
@@ -266,23 +155,15 @@ enum status plan_make(struct plan *plan, const struct plan_options *options, con
     plan->spot_nwave = nstep * options->nwavestep + 2 * options->wavepad;
     plan->bundle = memory_zeroed(last - first + 1, sizeof *plan->bundle);
     plan->patch = memory_zeroed((last - first + 1) * nsub * nstep, sizeof *plan->patch);
-    corners.nwave = plan->spot_nwave;
-    corners.column = memory_zeroed(options->bundlesize * plan->spot_nwave, sizeof(int));
-    corners.row = memory_zeroed(options->bundlesize * plan->spot_nwave, sizeof(int));
-    corners.rows = memory_zeroed(plan->spot_nwave, sizeof *corners.rows);
-    corners.defined = memory_zeroed(plan->spot_nwave, sizeof *corners.defined);
-    if (plan->bundle && plan->patch && corners.column && corners.row && corners.rows && corners.defined) {
-        status = spot_table_make(&corners.table, psf, error);
+    if (plan->bundle && plan->patch) {
+        status = traces_alloc(&traces, psf, options->bundlesize, plan->spot_wave_min, options->wave_step,
+                              plan->spot_nwave, error);
         for (size_t bundle = first; bundle <= last && status == STATUS_OK; bundle++)
-            add_bundle(plan, options, psf, bundle, &corners);
+            add_bundle(plan, options, psf, bundle, &traces);
     } else {
         status = memory_error(error, "plan of patches");
     }
-    spot_table_free(&corners.table);
-    free(corners.column);
-    free(corners.row);
-    free(corners.rows);
-    free(corners.defined);
+    traces_free(&traces);
     return status;
 }
 

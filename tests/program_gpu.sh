@@ -18,7 +18,7 @@ says()
 import json, sys
 value = json.load(open("out/gpu-x.json"))
 for key in sys.argv[1:-1]:
-    value = value[key]
+    value = value[int(key) if isinstance(value, list) else key]
 sys.exit("%s, not %s" % (value, sys.argv[-1]) if str(value) != sys.argv[-1] else 0)
 PYTHON
 }
@@ -62,6 +62,50 @@ check 'no cuSOLVER: why' says failures "['unspot info: linalg cuda: not here: a 
 ln -sf "$UNSPOT" build/unspot
 rm bin/nvidia-smi
 
+# --- tests that hang or die; two hangs are the end
+printf '#!/bin/sh\nsleep 60 & sleep 60\n' >build/test_hangs
+printf '#!/bin/sh\nkill -SEGV $$\n' >build/test_dies
+cp build/test_hangs build/test_hangs_too
+chmod +x build/test_*
+run --parts tests --limit 5 --tests '^test_(0|dies|hangs)$' >log.stdout 2>&1
+check 'a test that hangs: exit status 1' test $? -eq 1
+check 'a test that hangs is named' says failures "['test_dies, SIGSEGV', 'test_hangs, no end after 5 s']"
+check 'a test that hangs: what was before it' says tests test_0 result passed
+check 'a test that dies: by which signal' says tests test_dies how SIGSEGV
+check 'one hang is not the end' says complete True
+run --parts tests,extract --limit 5 --tests '^test_(77|hangs.*)$' >log.stdout 2>&1
+check 'two hangs: exit status 1' test $? -eq 1
+check 'two hangs: the end' says stopped 'two hangs'
+check 'two hangs: not complete' says complete False
+check 'two hangs: what was before them' says tests test_77 result skipped
+check 'two hangs: nothing after them' $python -c 'import json; assert "extract" not in json.load(open("out/gpu-x.json"))'
+rm build/test_dies build/test_hangs*
+
+# --- tiny problems: the first that is wrong has a name
+printf '#!/bin/sh\nexit 3\n' >build/test_device
+printf '#!/bin/sh\nexit 4\n' >build/test_omp
+chmod +x build/test_device build/test_omp
+run --parts smoke >log.stdout 2>&1
+check 'smoke: exit status 1' test $? -eq 1
+check 'smoke: the first wrong' says smoke first_wrong 'test_device, exit status 3'
+check 'smoke: all wrong' says failures "['test_device, exit status 3', 'test_omp, exit status 4']"
+check 'smoke: as on the host' says smoke device_against_host within_tolerances True
+check 'smoke: its size' says smoke spectra 25
+rm build/test_device build/test_omp
+
+# --- a device that hangs: the file is there
+cat >build/other <<OTHER
+#!/usr/bin/env bash
+[[ " \$* " != *' -o '*/check-device.fits* ]] || sleep 60
+exec '$UNSPOT' "\$@"
+OTHER
+chmod +x build/other && mv build/other build/unspot
+run --parts smoke,tests --limit 5 >log.stdout 2>&1
+check 'a hanging extraction: exit status 1' test $? -eq 1
+check 'a hanging extraction: said' says smoke first_wrong "small extraction on device ${UNSPOT_DEVICE:-host}, no end after 5 s"
+check 'a hanging extraction: the end' says stopped 'the small extraction failed'
+ln -sf "$UNSPOT" build/unspot
+
 # --- frames, with stand-ins for the service and for the Python of gpu_specter
 cat >bin/nvidia-cuda-mps-control <<'MPS'
 #!/usr/bin/env bash
@@ -77,9 +121,26 @@ echo ready
 while read -r line; do sleep 0.1 && echo done; done
 echo '{"median": 0.5}'
 PEER
+cat >bin/compute-sanitizer <<'SANITIZER'
+#!/bin/sh
+echo '========= ERROR SUMMARY: 0 errors'
+SANITIZER
+cat >bin/ncu <<'NCU'
+#!/bin/sh
+case " $* " in
+    *' raw '*) cat <<'CSV' ;;
+==PROF== of no interest
+"ID","Kernel Name","gpu__time_duration.sum","launch__registers_per_thread","smsp__average_warps_issue_stalled_barrier_per_issue_active.ratio","smsp__average_warps_issue_stalled_wait_per_issue_active.ratio"
+"","","ns","register/thread","inst","inst"
+"0","__omp_offloading_10_abc_band_l9","2,500","126","1.5","3.25"
+CSV
+    *) echo details ;;
+esac
+NCU
 chmod +x bin/*
 PATH=$PWD/bin:$PATH
-check 'frames' run --parts extract,throughput --processes 1,2 --peer "$work" --python "$work/bin/peer"
+check 'frames' run --parts extract,throughput,sanitize,profile --processes 1,2 --peer "$work" \
+    --python "$work/bin/peer" --variants "same=$work/build,$work/build"
 for solver in banded dense; do
     check "$solver: as on the host" says extract $solver device_against_host within_tolerances True
 done
@@ -88,8 +149,19 @@ check 'nothing failed' says failures '[]'
 check 'frames per hour' $python -c 'import json
 rates = json.load(open("out/gpu-x.json"))["frames_per_hour"]
 assert list(rates) == ["1", "2", "2 mps"] and all(rate > 0 for rate in rates.values()), rates'
-check 'gpu_specter' says gpu_specter '1 processes, nwavestep 15' flux_from_unspot_sigma median 0.5
-check 'one file' test "$(ls -A out)" = gpu-x.json
+check 'a batch of frames' $python -c 'import json
+batch = json.load(open("out/gpu-x.json"))["batch"]
+assert batch["frames"] == 2 and batch["first"] > 0 and batch["later"] > 0, batch'
+for variant in same build; do
+    check "variant $variant" says variants $variant against_host within_tolerances True
+done
+check 'sanitizers' says sanitize initcheck summary 'ERROR SUMMARY: 0 errors'
+check 'profile: kernel' says profiles ncu 0 kernel band_l9
+check 'profile: time' says profiles ncu 0 microseconds 2.5
+check 'profile: what it waits for, the most first' says profiles ncu 0 stalls "{'wait': 3.25, 'barrier': 1.5}"
+check 'gpu_specter' says gpu_specter '1 processes, nwavestep 50' flux_from_unspot_sigma median 0.5
+check 'the profiles are beside it' test -s out/gpu-x.ncu.txt -a -s out/gpu-x.memcheck.txt
+check 'no file is left half-written' test -z "$(find out -name '*.tmp')"
 
 # --- a device that computes something else
 cat >build/other <<OTHER

@@ -1,4 +1,5 @@
 /* The division of a frame into bundles and patches. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "base/minmax.h"
+#include "omp/spots.h"
 #include "options.h"
 #include "plan.h"
 #include "synthetic_psf.h"
@@ -149,6 +152,83 @@ static void band_is_where_spots_stop_to_overlap(void **state)
     plan_free(&plan);
 }
 
+/* Traces that are straight, reversed, turning over, crossing, without numbers, and of which the PSF says
+ * nothing at the ends. */
+static void bend(struct psf *bent, int how)
+{
+    for (size_t s = 0; s < bent->nspec; s++) {
+        double *x = bent->x.coef + s * bent->x.ncoef, *y = bent->y.coef + s * bent->y.ncoef;
+
+        if (how == 1) y[1] = -y[1];
+        if (how == 2) y[2] += 1500;
+        if (how == 3) x[1] += 300 * ((int)(s % 3) - 1);
+        if (how == 4 && s % 7 == 3) y[0] = NAN;
+        if (how == 5) y[0] += (double)(s * 7919 % 13) * 9;
+    }
+    if (how == 6) bent->x.wave_max = 6090;
+}
+
+/* The largest distance at which two spots share a pixel, of all pairs of a patch. */
+static size_t band_of_all_pairs(const struct trace_basis *basis, const struct patch *patch, size_t specmin,
+                                const struct psf *of, int *column, int *row)
+{
+    int nx = 2 * (int)of->hsizex + 1, ny = 2 * (int)of->hsizey + 1;
+    size_t band = 0, end = patch->wave + patch->nwave;
+
+    spots_corners(basis, of, specmin + patch->spec, patch->nspec, column, row);
+    for (size_t s = 0; s < patch->nspec; s++) {
+        for (size_t r = 0; r < patch->nspec; r++) {
+            for (size_t w = max_size(patch->wave, basis->first); w < min_size(end, basis->last); w++) {
+                for (size_t v = w + band + 1; v < min_size(end, basis->last); v++) {
+                    size_t i = s * basis->stride + w, k = r * basis->stride + v;
+
+                    if (abs(row[i] - row[k]) < ny && abs(column[i] - column[k]) < nx) band = v - w;
+                }
+            }
+        }
+    }
+    return band;
+}
+
+static void bands_are_those_of_all_pairs(void **state)
+{
+    struct plan_options options = defaults(0, 30);
+
+    (void)state;
+    options.wave_max = 6160;
+    for (int how = 0; how < 7; how++) {
+        struct psf bent;
+        struct plan plan;
+        struct trace_basis basis;
+        struct error error;
+        int *column, *row;
+
+        assert_int_equal(synthetic_psf('r', 60, false, &bent, &error), STATUS_OK);
+        bend(&bent, how);
+        assert_int_equal(plan_make(&plan, &options, &bent, &error), STATUS_OK);
+        assert_int_equal(
+            trace_basis_make(&basis, &bent, plan.spot_wave_min, options.wave_step, plan.spot_nwave, &error),
+            STATUS_OK);
+        column = calloc(25 * basis.stride, sizeof *column);
+        row = calloc(25 * basis.stride, sizeof *row);
+        for (size_t b = 0; b < plan.nbundle; b++) {
+            const struct planned_bundle *bundle = &plan.bundle[b];
+
+            for (size_t i = bundle->first_patch; i < bundle->first_patch + bundle->npatch; i++) {
+                const struct patch *patch = &plan.patch[i].patch;
+
+                assert_int_equal(patch->band,
+                                 band_of_all_pairs(&basis, patch, bundle->specmin, &bent, column, row));
+            }
+        }
+        free(column);
+        free(row);
+        trace_basis_free(&basis);
+        plan_free(&plan);
+        psf_free(&bent);
+    }
+}
+
 static void patches_off_the_ccd_have_no_pixels(void **state)
 {
     struct plan_options options = defaults(0, 25);
@@ -182,6 +262,7 @@ int main(void)
         cmocka_unit_test(neighbours_are_padded_within_the_bundle_only),
         cmocka_unit_test(patches_do_not_depend_on_the_selection),
         cmocka_unit_test(band_is_where_spots_stop_to_overlap),
+        cmocka_unit_test(bands_are_those_of_all_pairs),
         cmocka_unit_test(patches_off_the_ccd_have_no_pixels),
         cmocka_unit_test(wavelength_grid_includes_its_end),
     };

@@ -9,13 +9,22 @@
 #define UNSPOT_BASE_TEAM_H
 
 #include <omp.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define TEAM_BODY __attribute__((always_inline)) static inline
 
+/* Before a loop of constant length: on a device its loads then go out together. */
+#if defined(__NVPTX__) || defined(__AMDGCN__)
+#define DEVICE_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define DEVICE_UNROLL
+#endif
+
 enum {
     TEAM_SIZE = 64, /* threads of a team on a GPU: one for each element of a tile (linalg.h) */
-    TEAM_SIDE = 8   /* of the square of members that shares rows and columns */
+    TEAM_SIDE = 8,  /* of the square of members that shares rows and columns */
+    TEAM_WARP = 32  /* threads that an NVIDIA GPU runs in step */
 };
 
 struct member {
@@ -39,12 +48,18 @@ TEAM_BODY struct member team_member(void)
 #endif
 }
 
-/* All members arrive here before any goes on, and see what the others wrote. */
+/* All members arrive here before any goes on, and see what the others wrote. Those of a warp have no need to
+ * wait for others. */
 TEAM_BODY void team_sync(struct member member)
 {
-    if (member.count > 1) {
-#pragma omp barrier
+    if (member.count == 1) return;
+#if defined(__NVPTX__)
+    if (member.count <= TEAM_WARP) {
+        __nvvm_bar_warp_sync(0xffffffffu);
+        return;
     }
+#endif
+#pragma omp barrier
 }
 
 TEAM_BODY int team_width(struct member member, int lanes)
@@ -82,15 +97,52 @@ TEAM_BODY void team_zero(struct member member, size_t count, double *x)
     team_sync(member);
 }
 
+/* Members of a team that have something of their own to do: `size` of them, one after another. All teams of a
+ * team take the same steps together: where one of them waits, all do. */
+TEAM_BODY struct member team_part(struct member member, int size)
+{
+    return (struct member){member.index % size, member.count < size ? 1 : size};
+}
+
+#if defined(__NVPTX__)
+/* The number of the member whose index differs in these bits. */
+TEAM_BODY double warp_exchange(double own, int bits)
+{
+    union {
+        double number;
+        int word[2];
+    } both = {own};
+
+    both.word[0] = __nvvm_shfl_sync_bfly_i32(-1, both.word[0], bits, TEAM_WARP - 1);
+    both.word[1] = __nvvm_shfl_sync_bfly_i32(-1, both.word[1], bits, TEAM_WARP - 1);
+    return both.number;
+}
+
+/* The members of a warp, or of a part of one. */
+TEAM_BODY int warp_width(struct member member)
+{
+    return member.count < TEAM_WARP ? member.count : TEAM_WARP;
+}
+#endif
+
 /* The sum, or the largest, of the members' numbers; shared: [count]. */
 TEAM_BODY double team_sum(struct member member, double own, double *shared)
 {
     double sum = 0;
 
     if (member.count == 1) return own;
+#if defined(__NVPTX__)
+    DEVICE_UNROLL
+    for (int bits = 1; bits < warp_width(member); bits *= 2) own += warp_exchange(own, bits);
+    if (member.count <= TEAM_WARP) return own;
+    if (member.index % TEAM_WARP == 0) shared[member.index / TEAM_WARP] = own;
+    team_sync(member);
+    for (int k = 0; k < member.count / TEAM_WARP; k++) sum += shared[k];
+#else
     shared[member.index] = own;
     team_sync(member);
     for (int k = 0; k < member.count; k++) sum += shared[k];
+#endif
     team_sync(member);
     return sum;
 }
@@ -98,11 +150,58 @@ TEAM_BODY double team_sum(struct member member, double own, double *shared)
 TEAM_BODY double team_largest(struct member member, double own, double *shared)
 {
     if (member.count == 1) return own;
+#if defined(__NVPTX__)
+    DEVICE_UNROLL
+    for (int bits = 1; bits < warp_width(member); bits *= 2) {
+        double other = warp_exchange(own, bits);
+
+        own = other > own ? other : own;
+    }
+    if (member.count <= TEAM_WARP) return own;
+    if (member.index % TEAM_WARP == 0) shared[member.index / TEAM_WARP] = own;
+    team_sync(member);
+    for (int k = 0; k < member.count / TEAM_WARP; k++) own = shared[k] > own ? shared[k] : own;
+#else
     shared[member.index] = own;
     team_sync(member);
     for (int k = 0; k < member.count; k++) own = shared[k] > own ? shared[k] : own;
+#endif
     team_sync(member);
     return own;
+}
+
+enum { TEAM_SUMS = 8 };
+
+/* Eight sums at a time, of the members' own[TEAM_SUMS]: number index % TEAM_SUMS of them. For teams of 8, 16
+ * or 32 members; shared: [count][TEAM_SUMS]; own is spoilt. */
+TEAM_BODY double team_sums(struct member member, double *own, double *shared)
+{
+#if defined(__NVPTX__)
+    (void)shared;
+    DEVICE_UNROLL
+    for (int half = TEAM_SUMS / 2; half > 0;
+         half /= 2) { /* each keeps half of its numbers and gives the others away */
+        const bool upper = member.index & half;
+
+        DEVICE_UNROLL
+        for (int k = 0; k < half; k++) {
+            double keep = upper ? own[k + half] : own[k], give = upper ? own[k] : own[k + half];
+
+            own[k] = keep + warp_exchange(give, half);
+        }
+    }
+    DEVICE_UNROLL
+    for (int bits = TEAM_SUMS; bits < member.count; bits *= 2) own[0] += warp_exchange(own[0], bits);
+    return own[0];
+#else
+    double sum = 0;
+
+    for (int k = 0; k < TEAM_SUMS; k++) shared[member.index * TEAM_SUMS + k] = own[k];
+    team_sync(member);
+    for (int k = 0; k < member.count; k++) sum += shared[k * TEAM_SUMS + member.index % TEAM_SUMS];
+    team_sync(member);
+    return sum;
+#endif
 }
 
 #endif
