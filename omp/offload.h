@@ -105,8 +105,8 @@ struct offload_results {
 /* Bytes on the device for one patch; SIZE_MAX: impossible. */
 size_t offload_patch_bytes(const struct offload_shape *shape, const struct linalg *linalg);
 
-/* How many patches of this shape to solve at a time: all that are wanted or, of those that fit into the arena,
- * what keeps all teams at work; at least 1 where sizes.arena_least is enough. */
+/* How many patches of this shape to solve at a time: all that are wanted or, of those that fit into the
+ * arena, what keeps all teams at work; at least 1 where sizes.arena_least is enough. */
 size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted);
 
 /* Solves npatch patches of bundles bundle[npatch], in the order of their bands, and fills *results.
