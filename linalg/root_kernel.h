@@ -62,6 +62,7 @@ TEAM_BODY void complete_columns(struct member lane, size_t band, size_t j, const
             double row[LANES];
 
             lanes_copy(width, row, c + (p - q) * stride + q + 1);
+            DEVICE_UNROLL_FOUR
             for (size_t m = 0; m < q; m++) lanes_subtract(width, row, ld[m] + first, l[q * band + m] + first);
             lanes_copy(width, ld[q] + first, row);
         }
@@ -243,6 +244,7 @@ TEAM_BODY void factor_column(int width, int first, size_t i, size_t band, const 
         double sum[LANES];
 
         for (int k = 0; k < width; k++) sum[k] = s[d * stride];
+        DEVICE_UNROLL_FOUR
         for (size_t p = before < band - d ? before : band - d; p > 0; p--) {
             lanes_subtract(width, sum, scaled[p] + first, arrays->l[(i - p) * band + p + d - 1] + first);
         }
@@ -258,6 +260,7 @@ TEAM_BODY void solve_down(int width, int first, size_t i, size_t band, double v,
     double sum[LANES];
 
     for (int k = 0; k < width; k++) sum[k] = v;
+    DEVICE_UNROLL_FOUR
     for (size_t p = i < band ? i : band; p > 0; p--) {
         lanes_subtract(width, sum, arrays->l[(i - p) * band + p - 1] + first, x[i - p] + first);
     }
@@ -271,6 +274,7 @@ TEAM_BODY void solve_up(int width, int first, size_t i, size_t n, size_t band,
 
 #pragma omp simd
     for (int k = 0; k < width; k++) sum[k] = x[i][first + k] * arrays->inverse[i][first + k];
+    DEVICE_UNROLL_FOUR
     for (size_t p = i + band < n ? band : n - 1 - i; p > 0; p--) {
         lanes_subtract(width, sum, arrays->l[i * band + p - 1] + first, x[i + p] + first);
     }
@@ -291,10 +295,12 @@ TEAM_BODY void inverse_column(int width, int first, size_t i, size_t n, size_t b
     for (size_t d = 1; d <= band; d++) {
         double sum[LANES] = {0};
 
+        DEVICE_UNROLL_FOUR
         for (size_t p = last; p > d; p--) {
             lanes_subtract(width, sum, window[(i + d) % ROOT_RING * (band + 1) + p - d] + first,
                            l[p - 1] + first);
         }
+        DEVICE_UNROLL_FOUR
         for (size_t p = d < last ? d : last; p > 0; p--) {
             lanes_subtract(width, sum, window[(i + p) % ROOT_RING * (band + 1) + d - p] + first,
                            l[p - 1] + first);

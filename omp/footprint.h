@@ -48,15 +48,25 @@ TEAM_BODY void footprint_add(struct member member, const struct patch *patch, co
 TEAM_BODY void footprint_add_columns(struct member member, const struct patch *patch,
                                      const struct spots *spots, size_t spot, double amplitude, double *model)
 {
+    enum { ROWS = 4 }; /* whose pixels are read before the first is written */
     const struct footprint foot = footprint_of(patch, spots, spot);
-    const int width = patch->column_max - patch->column_min;
+    const int width = patch->column_max - patch->column_min, nx = (int)spots->nx;
     const double *value = spots->value + spot * spots->nx * spots->ny;
 
     for (int c = patch->column_min + member.index; c < foot.column_max; c += member.count) {
         if (c < foot.column_min) continue;
-        for (int row = foot.row_min; row < foot.row_max; row++) {
-            model[(row - patch->row_min) * width + c - patch->column_min] +=
-                amplitude * value[(row - foot.row) * (int)spots->nx + c - foot.column];
+        for (int row = foot.row_min; row < foot.row_max; row += ROWS) {
+            const double *a = value + (row - foot.row) * nx + c - foot.column;
+            double *m = model + (row - patch->row_min) * width + c - patch->column_min;
+            double sum[ROWS];
+
+            DEVICE_UNROLL
+            for (int k = 0; k < ROWS; k++)
+                sum[k] = row + k < foot.row_max ? m[k * width] + amplitude * a[k * nx] : 0;
+            DEVICE_UNROLL
+            for (int k = 0; k < ROWS; k++) {
+                if (row + k < foot.row_max) m[k * width] = sum[k];
+            }
         }
     }
 }

@@ -11,9 +11,8 @@
 #include "omp/overlap_lanes.h"
 #include "omp/spot_kernel.h"
 
-static const size_t STAGING_BYTES = (size_t)16 << 20;
 /* An arena that holds more patches than any GPU works on at a time; beyond, more is of little use. */
-static const size_t ARENA_ENOUGH = (size_t)2 << 30;
+static const size_t ARENA_ENOUGH = (size_t)3 << 30;
 
 int offload_teams(const struct offload *offload, size_t count)
 {
@@ -109,8 +108,6 @@ static size_t block_bytes(const struct offload *offload, enum offload_block bloc
         return nspot * sizeof(bool);
     case BLOCK_ARENA:
         return offload->arena_bytes;
-    case BLOCK_STAGING:
-        return STAGING_BYTES;
     default:
         return 0;
     }
@@ -274,13 +271,11 @@ static bool copy_psf(struct offload *offload, const struct spots *psf)
 static bool copy_frame(struct offload *offload, const struct pixels *pixels, const struct spots *psf)
 {
     const size_t bytes = block_bytes(offload, BLOCK_IMAGE);
-    void *staging = reserve(offload, BLOCK_STAGING);
 
     offload->pixels.image = offload->image;
     offload->pixels.ivar = offload->ivar;
-    return staging && device_upload_staged(offload->image, pixels->image, bytes, staging, STAGING_BYTES) &&
-           device_upload_staged(offload->ivar, pixels->ivar, bytes, staging, STAGING_BYTES) &&
-           copy_psf(offload, psf);
+    return device_upload(offload->image, pixels->image, bytes) &&
+           device_upload(offload->ivar, pixels->ivar, bytes) && copy_psf(offload, psf);
 }
 
 enum status offload_open(struct offload *offload, const struct device *device, const struct linalg *linalg,

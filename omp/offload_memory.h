@@ -24,8 +24,7 @@ enum offload_block {
     BLOCK_OFF_CCD,
     BLOCK_ARENA,
     BLOCK_ON_HOST, /* from here on the host's: device_host_alloc() */
-    BLOCK_STAGING = BLOCK_ON_HOST,
-    BLOCK_HOST_MASKED,
+    BLOCK_HOST_MASKED = BLOCK_ON_HOST,
     BLOCK_HOST_OFF_CCD,
     BLOCK_HOST_RESULTS,
     BLOCK_COUNT

@@ -99,20 +99,15 @@ TEAM_BODY struct spot_sums overlaps_by_lanes(struct member lane, const struct ov
                 double part[TEAM_SUMS], total;
 
                 DEVICE_UNROLL
-                for (int k = 0; k < TEAM_SUMS; k++) part[k] = 0;
-                for (int e = 0; e < TEAM_SUMS; e++) {
-                    const size_t far = d0 + (size_t)e;
+                for (size_t e = 0; e < TEAM_SUMS; e++) {
+                    const size_t far = d0 + e;
                     const bool is_pair =
                         exists && far < count && wave + far < spots->nwave &&
                         (far > 0 || r >= overlaps->reach); /* at distance 0 the lower triangle */
-                    double own_part;
 
-                    if (!is_pair) continue;
-                    own_part = lane_overlap(spots, &own, spot, other * spots->nwave + wave + far,
-                                            first + lane.index);
-                    DEVICE_UNROLL
-                    for (int k = 0; k < TEAM_SUMS; k++)
-                        part[k] = k == e ? own_part : part[k]; /* in registers */
+                    part[e] = is_pair ? lane_overlap(spots, &own, spot, other * spots->nwave + wave + far,
+                                                     first + lane.index)
+                                      : 0;
                 }
                 total = team_sums(lane, part, exchange);
                 if (stores && lane.index < TEAM_SUMS && d < count) {

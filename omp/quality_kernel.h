@@ -2,6 +2,8 @@
 #ifndef UNSPOT_OMP_QUALITY_KERNEL_H
 #define UNSPOT_OMP_QUALITY_KERNEL_H
 
+#include <stdbool.h>
+
 #include "base/team.h"
 #include "omp/footprint.h"
 #include "omp/quality.h"
@@ -62,15 +64,16 @@ TEAM_BODY void quality_add(struct member lane, const struct patch *patch, const 
     const double *value = spots->value + spot * spots->nx * spots->ny;
 
     sum[0] = sum[1] = 0;
+    DEVICE_UNROLL_FOUR
     for (int p = lane.index; p < npix; p += lane.count) {
         const int row = foot.row + p / nx, column = foot.column + p % nx;
-        const int at = (row - patch->row_min) * width + column - patch->column_min;
+        const bool is_in = row >= foot.row_min && row < foot.row_max && column >= foot.column_min &&
+                           column < foot.column_max;
+        const int at = is_in ? (row - patch->row_min) * width + column - patch->column_min : 0;
+        const double a = is_in ? value[p] : 0;
 
-        if (row < foot.row_min || row >= foot.row_max || column < foot.column_min ||
-            column >= foot.column_max)
-            continue;
-        sum[0] += value[p] * chi2[at];
-        sum[1] += value[p] * usable[at];
+        sum[0] += a * chi2[at];
+        sum[1] += a * usable[at];
     }
 }
 

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <omp.h>
 
+#include "base/minmax.h"
 #include "base/team.h"
 #include "exposure.h"
 #include "near.h"
@@ -325,6 +326,7 @@ static void little_memory(void **state)
     options = options_for(&exposure);
     options.plan.bundlesize = 5; /* several bundles */
     large = small = on_device(&options);
+    large.device.teams = small.device.teams = min_size(device.teams, 4); /* each has a scratch */
     large.device.memory_limit = (size_t)4 << 30;
     small.device.memory_limit = pixel_bytes(&exposure) + ((size_t)28 << 20);
     a = exposure_extract(&exposure, &small, &timing[0]);

@@ -63,10 +63,6 @@ void device_host_free(void *memory);
 bool device_upload(void *to, const void *from, size_t bytes);
 bool device_download(void *to, const void *from, size_t bytes);
 
-/* The same for large arrays of plain memory, in pieces by way of staging[staging_bytes], which is the above:
- * while one piece is copied to the device all other threads bring the next. */
-bool device_upload_staged(void *to, const void *from, size_t bytes, void *staging, size_t staging_bytes);
-
 /* Bytes that may still be allocated there, never more than memory_limit; a guess where the device cannot be
  * asked. */
 size_t device_memory_free(const struct device *device);

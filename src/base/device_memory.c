@@ -148,39 +148,6 @@ void *device_alloc(size_t bytes)
     return memory;
 }
 
-/* Threads `first` to the last of a region bring their shares of a piece. */
-static void bring(char *to, const char *from, size_t bytes, int first)
-{
-    size_t count = (size_t)(omp_get_num_threads() - first), index = (size_t)(omp_get_thread_num() - first);
-    size_t share = memory_round_up((bytes + count - 1) / count), start = min_size(bytes, index * share);
-
-    memcpy(to + start, from + start, min_size(share, bytes - start));
-}
-
-bool device_upload_staged(void *to, const void *from, size_t bytes, void *staging, size_t staging_bytes)
-{
-    const size_t piece = staging_bytes / 2, npiece = piece > 0 ? (bytes + piece - 1) / piece : 0;
-    bool copied = piece > 0 || bytes == 0;
-
-    for (size_t k = 0; copied && k <= npiece; k++) {        /* brings piece k, copies piece k - 1 */
-        const size_t next = k * piece, last = next - piece; /* of piece 0 not used */
-
-#pragma omp parallel
-        {
-            const bool alone = omp_get_num_threads() == 1 || k == 0;
-
-            if (k < npiece && (alone || omp_get_thread_num() > 0))
-                bring((char *)staging + k % 2 * piece, (const char *)from + next,
-                      min_size(piece, bytes - next), alone ? 0 : 1);
-#pragma omp master
-            if (k > 0)
-                copied = device_upload((char *)to + last, (char *)staging + (k - 1) % 2 * piece,
-                                       min_size(piece, bytes - last));
-        }
-    }
-    return copied;
-}
-
 size_t device_memory_free(const struct device *device)
 {
     static const size_t guess = (size_t)2 << 30; /* a batch on the host should not need more */

@@ -14,11 +14,14 @@
 
 #define TEAM_BODY __attribute__((always_inline)) static inline
 
-/* Before a loop of constant length: on a device its loads then go out together. */
+/* Before a loop of constant length, or one of any: on a device its loads, or those of four turns, then go out
+ * together. */
 #if defined(__NVPTX__) || defined(__AMDGCN__)
-#define DEVICE_UNROLL _Pragma("clang loop unroll(full)")
+#define DEVICE_UNROLL      _Pragma("clang loop unroll(full)")
+#define DEVICE_UNROLL_FOUR _Pragma("clang loop unroll_count(4)")
 #else
 #define DEVICE_UNROLL
+#define DEVICE_UNROLL_FOUR
 #endif
 
 enum {
