@@ -266,6 +266,68 @@ TEAM_BODY int team_finish_column(struct member member, size_t ntile, size_t tban
     return bad < TILE ? (int)(c * TILE) + bad + 1 : 0;
 }
 
+/* Products of tiles by the 32 members of a part of a team, of whom each has two elements: [row][column] and
+ * [row][column + 1]. */
+struct lane_place {
+    int lane, row, column;
+};
+
+TEAM_BODY struct lane_place lane_place_of(struct member member)
+{
+    const int lane = member.index % TEAM_WARP;
+
+    return (struct lane_place){lane, lane / 4, lane % 4 * 2};
+}
+
+/* sum[2] += Σ_m A[row, m] b[m][column ...],  A[k, m] = a[k * step + m * across]. All members of a warp come
+ * here together: on NVIDIA's GPUs it is two instructions of the tensor cores, m8n8k4, in double precision
+ * (PTX ISA 9.7.14). */
+TEAM_BODY void lane_multiply(struct lane_place place, const double *a, int step, int across, tile b,
+                             double *sum)
+{
+#if defined(__NVPTX__)
+    DEVICE_UNROLL
+    for (int half = 0; half < 2; half++) {
+        const int m = half * 4 + place.lane % 4, k = place.lane / 4;
+        const double left = a[k * step + m * across], right = b[m][k];
+
+        __dmma_m8n8k4_mma_f64(sum, &left, &right, sum, 1, 0); /* 1: A by rows, B by columns */
+    }
+#else
+    for (int m = 0; m < TILE; m++) {
+        for (int k = 0; k < 2; k++) sum[k] += a[place.row * step + m * across] * b[m][place.column + k];
+    }
+#endif
+}
+
+/* What column c gets from those before it, by a team. */
+TEAM_BODY void team_update_column(struct member member, size_t tband, size_t c, size_t below, tile *a)
+{
+    const struct lane_place place = lane_place_of(member);
+    const size_t parts = TEAM_SIZE / TEAM_WARP;
+    tile *column = a + c * (tband + 1);
+
+    for (size_t d = (size_t)(member.index / TEAM_WARP); d <= below; d += 2 * parts) { /* d and another */
+        const size_t other = d + parts, first = c + d > tband ? c + d - tband : 0;
+        const size_t other_first = c + other > tband ? c + other - tband : 0;
+        const bool has_other = other <= below;
+        double sum[2] = {0}, other_sum[2] = {0};
+
+        for (size_t p = first; p < c; p++) {
+            tile *before = a + p * (tband + 1) + (c - p);
+
+            lane_multiply(place, &before[0][0][0], 1, TILE, before[d], sum);
+            if (has_other && p >= other_first)
+                lane_multiply(place, &before[0][0][0], 1, TILE, before[other], other_sum);
+        }
+        DEVICE_UNROLL
+        for (int k = 0; k < 2; k++) {
+            column[d][place.row][place.column + k] -= sum[k];
+            if (has_other) column[other][place.row][place.column + k] -= other_sum[k];
+        }
+    }
+}
+
 /* a = L Lᵀ in place, from the left: what a tile gets from the tband columns before it stays in registers. x,
  * unless NULL, becomes L⁻¹ x on the way, while the columns are at hand. *info: 0, or 1 + the row of the first
  * pivot that is not positive. */
@@ -277,7 +339,8 @@ TEAM_BODY void band_cholesky(struct member member, size_t ntile, size_t tband, t
         tile *column = a + c * (tband + 1);
         size_t below = band_below(ntile, tband, c);
 
-        for (size_t d = 0; d <= below; d++) {
+        if (member.count > 1) team_update_column(member, tband, c, below, a);
+        for (size_t d = 0; d <= below && member.count == 1; d++) {
             tile sum;
 
             part_load(part, sum, column[d]);
@@ -380,52 +443,38 @@ TEAM_BODY void tile_symmetrise(struct member member, tile out)
     part_store(part, mean, 1, out);
 }
 
-/* Row c + e of column c of the inverse: this member's element of tile e. */
-TEAM_BODY double team_row(struct part part, size_t zband, size_t c, size_t below, size_t e, tile *z,
-                          tile *scratch)
+/* Rows c + 1 ... c + last of column c of the inverse, by a team. */
+TEAM_BODY void team_inverse_rows(struct member member, size_t zband, size_t c, size_t below, size_t last,
+                                 tile *z, tile *scratch)
 {
-    double sum = 0;
+    const struct lane_place place = lane_place_of(member);
+    const size_t parts = TEAM_SIZE / TEAM_WARP;
+    tile *out = z + c * (zband + 1);
 
-    for (size_t d = 1; d <= below && d <= e; d++) {
-        double(*a)[TILE] = z[(c + d) * (zband + 1) + e - d];
+    for (size_t e = 1 + (size_t)(member.index / TEAM_WARP); e <= last; e += 2 * parts) { /* e and another */
+        const size_t other = e + parts;
+        const bool has_other = other <= last;
+        double sum[2] = {0}, other_sum[2] = {0};
 
+        for (size_t d = 1; d <= below; d++) {
+            tile *far = z + (c + d) * (zband + 1);
+
+            if (d <= e)
+                lane_multiply(place, &far[e - d][0][0], TILE, 1, scratch[d], sum);
+            else
+                lane_multiply(place, &z[(c + e) * (zband + 1) + d - e][0][0], 1, TILE, scratch[d], sum);
+            if (has_other && d <= other)
+                lane_multiply(place, &far[other - d][0][0], TILE, 1, scratch[d], other_sum);
+            else if (has_other)
+                lane_multiply(place, &z[(c + other) * (zband + 1) + d - other][0][0], 1, TILE, scratch[d],
+                              other_sum);
+        }
         DEVICE_UNROLL
-        for (int m = 0; m < TILE; m++) sum += a[part.k][m] * scratch[d][m][part.i];
-    }
-    for (size_t d = e + 1; d <= below; d++) {
-        double(*a)[TILE] = z[(c + e) * (zband + 1) + d - e];
-
-        DEVICE_UNROLL
-        for (int m = 0; m < TILE; m++) sum += a[m][part.k] * scratch[d][m][part.i];
-    }
-    return sum;
-}
-
-/* The same of rows c + e and c + e - 1, which share what is read of the scratch. */
-TEAM_BODY void team_two_rows(struct part part, size_t zband, size_t c, size_t below, size_t e, tile *z,
-                             tile *scratch, double *sum)
-{
-    double far = 0, near = 0;
-
-    for (size_t d = 1; d <= below; d++) {
-        double b[TILE];
-        double(*a)[TILE] = d <= e ? z[(c + d) * (zband + 1) + e - d] : z[(c + e) * (zband + 1) + d - e];
-        double(*n)[TILE] =
-            d < e ? z[(c + d) * (zband + 1) + e - 1 - d] : z[(c + e - 1) * (zband + 1) + d - e + 1];
-        const double *af = d <= e ? &a[part.k][0] : &a[0][part.k],
-                     *nf = d < e ? &n[part.k][0] : &n[0][part.k];
-        const int as = d <= e ? 1 : TILE, ns = d < e ? 1 : TILE;
-
-        DEVICE_UNROLL
-        for (int m = 0; m < TILE; m++) b[m] = scratch[d][m][part.i];
-        DEVICE_UNROLL
-        for (int m = 0; m < TILE; m++) {
-            far += af[m * as] * b[m];
-            near += nf[m * ns] * b[m];
+        for (int k = 0; k < 2; k++) {
+            out[e][place.row][place.column + k] = sum[k];
+            if (has_other) out[other][place.row][place.column + k] = other_sum[k];
         }
     }
-    sum[0] = far;
-    sum[1] = near;
 }
 
 /* Column c of band_inverse() by a team: three waits. scratch[tband + 3]. */
@@ -461,14 +510,7 @@ TEAM_BODY void team_inverse_column(struct member member, size_t ntile, size_t tb
         for (int i = 0; i < TILE; i++) sum -= partial[part.i][i];
         right[part.i] = sum;
     }
-    for (; e > 1; e -= 2) {
-        double two[2];
-
-        team_two_rows(part, zband, c, below, e, z, scratch, two);
-        out[e][part.k][part.i] = two[0];
-        out[e - 1][part.k][part.i] = two[1];
-    }
-    if (e == 1) out[1][part.k][part.i] = team_row(part, zband, c, below, 1, z, scratch);
+    team_inverse_rows(member, zband, c, below, e, z, scratch);
     team_sync(member);
     sum = 0;
     if (x && part.k == 0) {
