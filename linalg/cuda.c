@@ -60,7 +60,6 @@ static size_t solve_layout(struct chunk *chunk, size_t count, void *memory)
     chunk->l = memory_take(&layout, count, sizeof *chunk->l);
     chunk->b = memory_take(&layout, count, sizeof *chunk->b);
     chunk->info = memory_take(&layout, count, sizeof *chunk->info);
-    chunk->their_info = memory_take(&layout, count, sizeof *chunk->their_info);
     return layout.used;
 }
 
@@ -78,20 +77,22 @@ static size_t cuda_cholesky_solve_bytes(size_t n, size_t nrhs, size_t batch)
     return solve_layout(&chunk, chunk_size(batch, solve_doubles(n, nrhs), 0), NULL);
 }
 
-/* cuSOLVER takes one right-hand side at a time. */
+/* By two triangular systems: cuSOLVER's solver, potrsBatched() of version 12.0, writes above L's diagonal. */
 static bool solve_chunk(const struct chunk *chunk, size_t n, size_t nrhs, const double *l, double *b)
 {
     const struct cuda_session *cuda = chunk->cuda;
+    const double one = 1;
 
     cuda_loop_point(chunk->l, l, n * n, chunk->count);
-    for (size_t r = 0; r < nrhs; r++) {
-        cuda_loop_point(chunk->b, b + r * n, n * nrhs, chunk->count);
-        if (!cuda_call(cuda, cusolverDnDpotrsBatched, cuda->solver, CUDA_FILL_LOWER, (int)n, 1, chunk->l,
-                       (int)n, chunk->b, (int)n, chunk->their_info, (int)chunk->count) ||
-            !cuda_finish(cuda)) {
+    cuda_loop_point(chunk->b, b, n * nrhs, chunk->count);
+    for (int op = CUDA_OP_N; op <= CUDA_OP_T; op++) {
+        if (!cuda_call(cuda, cublasDtrsmBatched, cuda->blas, CUDA_SIDE_LEFT, CUDA_FILL_LOWER, op,
+                       CUDA_DIAG_NON_UNIT, (int)n, (int)nrhs, &one, (const double *const *)chunk->l, (int)n,
+                       chunk->b, (int)n, (int)chunk->count)) {
             return false;
         }
     }
+    if (!cuda_finish(cuda)) return false;
     cuda_loop_finite(n, n * nrhs, b, chunk->count, chunk->info);
     cuda_loop_diagonal(n, l, chunk->count, chunk->info);
     return true;

@@ -50,10 +50,7 @@ struct cuda_pointer {
     X(SOLVER, cusolverDnCreate, (void **solver))                                                             \
     X(SOLVER, cusolverDnSetStream, (void *solver, void *stream))                                             \
     X(SOLVER, cusolverDnDpotrfBatched,                                                                       \
-      (void *solver, int fill, int n, double *a[], int lda, int *info, int batch))                           \
-    X(SOLVER, cusolverDnDpotrsBatched,                                                                       \
-      (void *solver, int fill, int n, int nrhs, double *a[], int lda, double *b[], int ldb, int *info,       \
-       int batch))
+      (void *solver, int fill, int n, double *a[], int lda, int *info, int batch))
 
 /* CUDA 12.6.2 and later; the better one. */
 #define CUDA_SYEV_FUNCTIONS(X)                                                                               \

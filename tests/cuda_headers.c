@@ -120,12 +120,6 @@ static int call_potrf(void *solver, int fill, int n, double *a[], int lda, int *
     return (int)cusolverDnDpotrfBatched(solver, (cublasFillMode_t)fill, n, a, lda, info, batch);
 }
 
-static int call_potrs(void *solver, int fill, int n, int nrhs, double *a[], int lda, double *b[], int ldb,
-                      int *info, int batch)
-{
-    return (int)cusolverDnDpotrsBatched(solver, (cublasFillMode_t)fill, n, nrhs, a, lda, b, ldb, info, batch);
-}
-
 static int call_jacobi(void **jacobi)
 {
     return (int)cusolverDnCreateSyevjInfo((syevjInfo_t *)jacobi);
@@ -189,7 +183,6 @@ const struct cuda_library cuda_headers = {
     .cusolverDnCreate = call_solver,
     .cusolverDnSetStream = call_solver_stream,
     .cusolverDnDpotrfBatched = call_potrf,
-    .cusolverDnDpotrsBatched = call_potrs,
     .cusolverDnCreateSyevjInfo = call_jacobi,
     .cusolverDnDsyevjBatched_bufferSize = call_syevj_size,
     .cusolverDnDsyevjBatched = call_syevj,

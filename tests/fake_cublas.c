@@ -41,6 +41,7 @@ int cublasSetMathMode(void *blas, int mode)
 }
 
 struct trsm {
+    enum CBLAS_TRANSPOSE op;
     int m, n, lda, ldb, batch;
     double alpha;
     const double *const *a;
@@ -53,8 +54,8 @@ static void run_trsm(void *arguments)
 
     for (int k = 0; k < t->batch; k++) {
         fake_require(fake_aligned(t->a[k], sizeof(double)) && fake_aligned(t->b[k], sizeof(double)));
-        cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, t->m, t->n, t->alpha,
-                    t->a[k], t->lda, t->b[k], t->ldb);
+        cblas_dtrsm(CblasColMajor, CblasLeft, CblasLower, t->op, CblasNonUnit, t->m, t->n, t->alpha, t->a[k],
+                    t->lda, t->b[k], t->ldb);
     }
 }
 
@@ -62,11 +63,11 @@ int cublasDtrsmBatched(void *blas, int side, int fill, int op, int diag, int m, 
                        const double *const a[], int lda, double *const b[], int ldb, int batch)
 {
     struct fake_handle *handle = blas;
-    struct trsm t = {m, n, lda, ldb, batch, *alpha, a, b};
+    struct trsm t = {op == CUDA_OP_T ? CblasTrans : CblasNoTrans, m, n, lda, ldb, batch, *alpha, a, b};
 
     fake_maybe_fail();
     fake_require(fake_is_handle(handle) && handle->math == CUDA_MATH_DEFAULT);
-    fake_require(side == CUDA_SIDE_LEFT && fill == CUDA_FILL_LOWER && op == CUDA_OP_N &&
+    fake_require(side == CUDA_SIDE_LEFT && fill == CUDA_FILL_LOWER && (op == CUDA_OP_N || op == CUDA_OP_T) &&
                  diag == CUDA_DIAG_NON_UNIT);
     fake_require(m > 0 && n > 0 && lda >= m && ldb >= m && batch > 0);
     fake_require(fake_fits((size_t)m, (size_t)lda, (size_t)batch) &&

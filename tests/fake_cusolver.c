@@ -81,34 +81,6 @@ int cusolverDnDpotrfBatched(void *solver, int fill, int n, double *a[], int lda,
     return 0;
 }
 
-static void run_potrs(void *arguments)
-{
-    const struct batch *b = arguments;
-
-    for (int k = 0; k < b->batch; k++) {
-        fake_require(fake_aligned(b->a[k], sizeof(double)) && fake_aligned(b->b[k], sizeof(double)));
-        cblas_dtrsv(CblasColMajor, CblasLower, CblasNoTrans, CblasNonUnit, b->n, b->a[k], b->lda, b->b[k], 1);
-        cblas_dtrsv(CblasColMajor, CblasLower, CblasTrans, CblasNonUnit, b->n, b->a[k], b->lda, b->b[k], 1);
-    }
-    b->info[0] = 0;
-}
-
-int cusolverDnDpotrsBatched(void *solver, int fill, int n, int nrhs, double *a[], int lda, double *b[],
-                            int ldb, int *info, int batch)
-{
-    struct fake_handle *handle = solver;
-    struct batch s = {.n = n, .lda = lda, .ldb = ldb, .batch = batch, .a = a, .b = b, .info = info};
-
-    fake_maybe_fail();
-    fake_require(fake_is_handle(handle) && fill == CUDA_FILL_LOWER && n > 0 && lda >= n && ldb >= n);
-    fake_require(nrhs == 1);
-    fake_require(fake_fits((size_t)n, (size_t)lda, (size_t)batch));
-    fake_require(fake_aligned(a, sizeof *a) && fake_aligned(b, sizeof *b) &&
-                 fake_aligned(info, sizeof *info));
-    fake_queue(handle->stream, run_potrs, &s, sizeof s);
-    return 0;
-}
-
 /* The eigenvectors of one matrix. A NaN would be an endless loop at worst. */
 static int eigenvectors(int n, double *a, int lda, double *value)
 {
