@@ -124,7 +124,7 @@ TEAM_BODY void normal_fill_by_lanes(struct member member, const struct normal *n
             sum = own;
             team_sync(lane);
         }
-        if (lane.index == 0) {
+        if (is_one && lane.index == 0) {
             normal->y[i] = sums.y;
             normal->weight[i] = sums.weight;
             normal->masked[i] = sums.masked;
