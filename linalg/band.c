@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "linalg/backend.h"
 #include "linalg/checks.h"
 #include "linalg/root_kernel.h"
@@ -41,18 +42,39 @@ int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, siz
     return linalg_count_failures(batch, info);
 }
 
-size_t linalg_band_root_bytes(const struct linalg *linalg, const struct linalg_root *root, size_t batch)
+/* A batch of all systems, each as large as the largest. */
+static struct linalg_root largest_of(const struct linalg_root *root, size_t nroot)
 {
-    if (root->n == 0 || batch == 0) return 0;
-    if (root->band == 0 || root->band > ROOT_BAND || root->half > root->band) return SIZE_MAX;
-    return linalg->band_root_bytes(root, batch);
+    struct linalg_root all = {0};
+
+    for (size_t i = 0; i < nroot; i++) {
+        all.batch += root[i].batch;
+        all.n = max_size(all.n, root[i].n);
+        all.band = max_size(all.band, root[i].band);
+        all.nvec = max_size(all.nvec, root[i].nvec);
+        all.half = max_size(all.half, root[i].half);
+    }
+    return all;
 }
 
-int linalg_band_root(const struct linalg *linalg, const struct linalg_root *root, size_t batch, void *work,
+size_t linalg_band_root_bytes(const struct linalg *linalg, const struct linalg_root *root, size_t nroot)
+{
+    const struct linalg_root all = largest_of(root, nroot);
+
+    if (all.n == 0 || all.batch == 0) return 0;
+    for (size_t i = 0; i < nroot; i++) {
+        if (root[i].band == 0 || root[i].band > ROOT_BAND || root[i].half > root[i].band) return SIZE_MAX;
+    }
+    return linalg->band_root_bytes(&all);
+}
+
+int linalg_band_root(const struct linalg *linalg, const struct linalg_root *root, size_t nroot, void *work,
                      size_t work_bytes, int *info)
 {
-    if (root->n == 0 || batch == 0) return linalg_solved(batch, info);
-    if (!linalg_usable(work, work_bytes, linalg_band_root_bytes(linalg, root, batch))) return -1;
-    linalg->band_root(root, batch, work, info);
+    const size_t bytes = linalg_band_root_bytes(linalg, root, nroot), batch = largest_of(root, nroot).batch;
+
+    if (bytes == 0) return linalg_solved(batch, info);
+    if (!linalg_usable(work, work_bytes, bytes)) return -1;
+    linalg->band_root(root, nroot, work, info);
     return linalg_count_failures(batch, info);
 }

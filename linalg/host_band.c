@@ -47,22 +47,29 @@ void host_band_inverse(size_t n, size_t tband, size_t zband, const double *l, do
     }
 }
 
-size_t host_band_root_bytes(const struct linalg_root *root, size_t batch)
+size_t host_band_root_bytes(const struct linalg_root *root)
 {
-    (void)batch;
     return root_bytes(root);
 }
 
-void host_band_root(const struct linalg_root *root, size_t batch, void *work, int *info)
+static void take_roots(const struct linalg_root *root, void *work, int *info)
 {
     const struct poles *tables = poles_tables();
     const struct root_arrays arrays = root_place(root, work);
 
-    for (size_t k = 0; k < batch; k++) {
+    for (size_t k = 0; k < root->batch; k++) {
         double smallest = root_complete(team_of_one(), 0, root, k, &arrays, true);
         const struct poles *poles = poles_for(tables, root->spread[k]);
         size_t count = poles && *arrays.info == 0 ? poles->count : 0;
 
         info[k] = root_take(team_of_one(), 0, root, k, &arrays, true, smallest, poles, count);
+    }
+}
+
+void host_band_root(const struct linalg_root *root, size_t nroot, void *work, int *info)
+{
+    for (size_t i = 0; i < nroot; i++) {
+        take_roots(root + i, work, info);
+        info += root[i].batch;
     }
 }

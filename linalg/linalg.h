@@ -144,6 +144,7 @@ int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, siz
  * their overlaps); Q is a rational function of S (Hale, Higham & Trefethen 2008, method 3), its number of
  * poles chosen from the spread of S's eigenvalues for a relative error of 2e-11 or less. */
 struct linalg_root {
+    size_t batch; /* systems */
     size_t n;
     size_t band;           /* off-diagonals of C that are given, 1 ... 31 */
     size_t nvec;           /* vectors to multiply */
@@ -157,9 +158,12 @@ struct linalg_root {
     double *spread; /* [batch]: bound of the ratio of S's largest and smallest eigenvalue */
 };
 
-/* info: 1 when C is not positive definite, 2 when the spread is above 1e13 or a result is not finite. */
-size_t linalg_band_root_bytes(const struct linalg *linalg, const struct linalg_root *root, size_t batch);
-int linalg_band_root(const struct linalg *linalg, const struct linalg_root *root, size_t batch, void *work,
+/* Batches root[nroot] of different shapes; together they cost a device hardly more than the longest of them
+ * does. What suffices for one batch suffices for any division of it into batches no larger in n, band, nvec
+ * and half. info[all batches]: 1 when C is not positive definite, 2 when the spread is above 1e13 or a result
+ * is not finite. */
+size_t linalg_band_root_bytes(const struct linalg *linalg, const struct linalg_root *root, size_t nroot);
+int linalg_band_root(const struct linalg *linalg, const struct linalg_root *root, size_t nroot, void *work,
                      size_t work_bytes, int *info);
 
 #endif

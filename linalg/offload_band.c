@@ -126,73 +126,111 @@ static size_t systems_of_team(void)
     return device.team_size > LANES ? (size_t)device.team_size / LANES : 1;
 }
 
-static size_t root_groups(size_t batch)
+size_t offload_band_root_bytes(const struct linalg_root *root)
 {
-    return (batch + systems_of_team() - 1) / systems_of_team();
+    return (size_t)teams_for(root->batch) * systems_of_team() * root_bytes(root);
 }
 
-size_t offload_band_root_bytes(const struct linalg_root *root, size_t batch)
-{
-    return (size_t)teams_for(root_groups(batch)) * systems_of_team() * root_bytes(root);
-}
+/* A batch of a region, in groups of as many systems as a team has. */
+struct root_batch {
+    struct linalg_root root;
+    size_t ngroup;
+    size_t first; /* its first system among those of the region */
+};
 
-/* The systems of one team, from `first` on: all its members pass through the same waits, so the pole count is
- * the largest of its systems', and where the batch ends some do the last one once more, for nothing. */
-TEAM_BODY void take_roots(struct member member, size_t order, const struct linalg_root *root, size_t first,
-                          size_t batch, const struct poles *tables, char *work, size_t bytes, int *info)
+/* The systems of one group: all members of a team pass through the same waits, so the pole count is the
+ * largest of its systems', and where the batch ends some do the last one once more, for nothing. */
+TEAM_BODY void take_roots(struct member member, size_t order, const struct root_batch *batch, size_t group,
+                          const struct poles *tables, char *work, size_t bytes, int *info)
 {
+    const struct linalg_root root = batch->root;
     const struct member lane = team_part(member, LANES);
     const size_t nsystem = (size_t)(member.count / lane.count), own = (size_t)(member.index / lane.count);
-    const bool stores = first + own < batch;
-    const size_t system = stores ? first + own : batch - 1;
-    const struct root_arrays arrays = root_place(root, work + own * bytes);
-    const double smallest = root_complete(lane, order, root, system, &arrays, stores);
+    const size_t first = group * nsystem;
+    const bool stores = first + own < root.batch;
+    const size_t system = stores ? first + own : root.batch - 1;
+    const struct root_arrays arrays = root_place(&root, work + own * bytes);
+    const double smallest = root_complete(lane, order, &root, system, &arrays, stores);
     size_t count = 0;
     int failed;
 
     team_sync(member);
-    for (size_t k = 0; k < nsystem && first + k < batch; k++) {
-        const struct poles *poles = poles_for(tables, root->spread[first + k]);
+    for (size_t k = 0; k < nsystem && first + k < root.batch; k++) {
+        const struct poles *poles = poles_for(tables, root.spread[first + k]);
 
         if (poles && poles->count > count) count = poles->count;
     }
-    failed = root_take(lane, order, root, system, &arrays, stores, smallest,
-                       poles_for(tables, root->spread[system]), count);
-    if (lane.index == 0 && stores) info[system] = failed;
+    failed = root_take(lane, order, &root, system, &arrays, stores, smallest,
+                       poles_for(tables, root.spread[system]), count);
+    if (lane.index == 0 && stores) info[batch->first + system] = failed;
     team_sync(member);
 }
 
-/* All systems, by the way that root_window.h has for this order, or, 0, without it. Every order has a region
+/* Batches of one order, by the way that root_window.h has for it or, 0, without it. Every order has a region
  * of its own, as it is its registers that decide how many teams a GPU holds. */
 #define ROOT_CLAUSES                                                                                         \
-    num_teams(teams) thread_limit(team) map(from : info [0:batch])                                           \
-        is_device_ptr(inverse, vector, product, q, edge, spread, tables, work)
+    num_teams(teams) thread_limit(team) map(to : batch [0:nbatch]) map(from : info [0:nsystem])              \
+        is_device_ptr(tables, work)
 #define ROOT_REGION(order)                                                                                   \
     _Pragma("omp target teams ROOT_CLAUSES") _Pragma("omp parallel num_threads(team)")                       \
     {                                                                                                        \
-        const struct linalg_root own = {n, band, nvec, half, inverse, vector, product, q, edge, spread};     \
-        const size_t bytes = root_bytes(&own);                                                               \
         char *scratch = (char *)work + (size_t)omp_get_team_num() * side * bytes;                            \
                                                                                                              \
-        for (size_t g = (size_t)omp_get_team_num(); g < groups; g += (size_t)omp_get_num_teams()) {          \
-            take_roots(team_member(), order, &own, g *side, batch, tables, scratch, bytes, info);            \
+        for (size_t g = (size_t)omp_get_team_num(); g < ngroup; g += (size_t)omp_get_num_teams()) {          \
+            const struct root_batch *own = batch;                                                            \
+            size_t group = g;                                                                                \
+                                                                                                             \
+            while (group >= own->ngroup) group -= own++->ngroup;                                             \
+            take_roots(team_member(), order, own, group, tables, scratch, bytes, info);                      \
         }                                                                                                    \
     }
 
-void offload_band_root(const struct linalg_root *root, size_t batch, void *work, int *info)
-{
-    const size_t n = root->n, band = root->band, nvec = root->nvec, half = root->half;
-    const double *inverse = root->inverse, *vector = root->vector;
-    double *product = root->product, *q = root->root, *edge = root->edge, *spread = root->spread;
-    const struct poles *tables = device.tables;
-    const size_t groups = root_groups(batch), side = systems_of_team();
-    const int teams = teams_for(groups), team = device.team_size;
-    const size_t order = team > 1 ? root_order(band, nvec) : 0;
+enum { REGION_BATCHES = 32 };
 
+static void take_region(const struct root_batch *batch, size_t nbatch, size_t order, void *work, int *info)
+{
+    const struct poles *tables = device.tables;
+    const size_t side = systems_of_team();
+    const int team = device.team_size;
+    size_t nsystem = 0, ngroup = 0, bytes = 0;
+    int teams;
+
+    for (size_t i = 0; i < nbatch; i++) {
+        nsystem += batch[i].root.batch;
+        ngroup += batch[i].ngroup;
+        bytes = max_size(bytes, root_bytes(&batch[i].root));
+    }
+    teams = teams_for(ngroup);
     if (order == ROOT_NARROW)
         ROOT_REGION(ROOT_NARROW)
     else if (order == ROOT_ORDER)
         ROOT_REGION(ROOT_ORDER)
     else
         ROOT_REGION(0)
+}
+
+static size_t order_of(const struct linalg_root *root)
+{
+    return device.team_size > 1 ? root_order(root->band, root->nvec) : 0;
+}
+
+/* A region for neighbours of one order. */
+void offload_band_root(const struct linalg_root *root, size_t nroot, void *work, int *info)
+{
+    const size_t side = systems_of_team();
+
+    for (size_t first = 0, last; first < nroot; first = last) {
+        const size_t order = order_of(root + first);
+        struct root_batch batch[REGION_BATCHES];
+        size_t nsystem = 0;
+
+        for (last = first; last < nroot && last - first < REGION_BATCHES; last++) {
+            if (order_of(root + last) != order) break;
+            batch[last - first] =
+                (struct root_batch){root[last], (root[last].batch + side - 1) / side, nsystem};
+            nsystem += root[last].batch;
+        }
+        take_region(batch, last - first, order, work, info);
+        info += nsystem;
+    }
 }

@@ -148,11 +148,10 @@ static size_t layout(const struct linalg_root *root, char *memory, struct scratc
     return 2 * matrix + 2 * window + work;
 }
 
-size_t ref_band_root_bytes(const struct linalg_root *root, size_t batch)
+size_t ref_band_root_bytes(const struct linalg_root *root)
 {
     struct scratch scratch;
 
-    (void)batch;
     return layout(root, NULL, &scratch);
 }
 
@@ -256,10 +255,12 @@ static int take_root(const struct linalg_root *root, size_t system, const struct
     return 0;
 }
 
-void ref_band_root(const struct linalg_root *root, size_t batch, void *work, int *info)
+void ref_band_root(const struct linalg_root *root, size_t nroot, void *work, int *info)
 {
     struct scratch scratch;
 
-    layout(root, work, &scratch);
-    for (size_t k = 0; k < batch; k++) info[k] = take_root(root, k, &scratch);
+    for (size_t i = 0; i < nroot; i++) {
+        layout(root + i, work, &scratch);
+        for (size_t k = 0; k < root[i].batch; k++) *info++ = take_root(root + i, k, &scratch);
+    }
 }

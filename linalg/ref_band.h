@@ -9,7 +9,7 @@ void ref_band_solve(size_t n, size_t tband, const double *l, double *b, size_t b
 size_t ref_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batch);
 void ref_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
                       size_t batch, void *work, int *info);
-size_t ref_band_root_bytes(const struct linalg_root *root, size_t batch);
-void ref_band_root(const struct linalg_root *root, size_t batch, void *work, int *info);
+size_t ref_band_root_bytes(const struct linalg_root *root);
+void ref_band_root(const struct linalg_root *root, size_t nroot, void *work, int *info);
 
 #endif

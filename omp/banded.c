@@ -60,9 +60,10 @@ static size_t lay_out(const struct linalg *linalg, const struct shape *shape, ch
     work->info = memory_take(&layout, core, sizeof(int));
     work->todo = memory_take(&layout, core, sizeof(size_t));
     root = resolve_linalg_root(&work->spectra, nwave, &shape->bands);
+    root.batch = core;
     work->linalg_bytes =
         max_size(linalg_band_inverse_bytes(linalg, shape->n, shape->bands.tband, shape->bands.zband, 1),
-                 linalg_band_root_bytes(linalg, &root, core));
+                 linalg_band_root_bytes(linalg, &root, 1));
     if (work->linalg_bytes == SIZE_MAX) return SIZE_MAX;
     work->linalg = memory_take(&layout, work->linalg_bytes, 1);
     return layout.used;
@@ -119,7 +120,8 @@ static size_t resolve(const struct linalg *linalg, const struct patch *patch, co
     size_t nwave = shape->nwave, bins = patch->core_nwave, left = 0;
 
     gather(patch, shape, work, solution->deconvolved, todo, ntodo);
-    linalg_band_root(linalg, &root, ntodo, work->linalg, work->linalg_bytes, work->info);
+    root.batch = ntodo;
+    linalg_band_root(linalg, &root, 1, work->linalg, work->linalg_bytes, work->info);
     for (size_t k = 0; k < ntodo; k++) {
         size_t s = todo[k];
         double *flux = solution->flux + s * bins, *ivar = solution->ivar + s * bins;

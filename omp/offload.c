@@ -1,6 +1,7 @@
 /* A frame's memory on the device. */
 #include "omp/offload.h"
 
+#include <omp.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,14 +269,33 @@ static bool copy_psf(struct offload *offload, const struct spots *psf)
     return copied;
 }
 
-static bool copy_frame(struct offload *offload, const struct pixels *pixels, const struct spots *psf)
+/* The copier, a thread: OpenMP's default device is each thread's own. */
+static void *copy_pixels(void *argument)
 {
+    struct offload *offload = argument;
+    const struct pixels *pixels = &offload->host_pixels;
     const size_t bytes = block_bytes(offload, BLOCK_IMAGE);
 
+    omp_set_default_device(offload->device->number);
+    offload->is_copied = device_upload(offload->image, pixels->image, bytes) &&
+                         device_upload(offload->ivar, pixels->ivar, bytes);
+    return NULL;
+}
+
+static void begin_to_copy_pixels(struct offload *offload, const struct pixels *pixels)
+{
+    offload->host_pixels = *pixels;
     offload->pixels.image = offload->image;
     offload->pixels.ivar = offload->ivar;
-    return device_upload(offload->image, pixels->image, bytes) &&
-           device_upload(offload->ivar, pixels->ivar, bytes) && copy_psf(offload, psf);
+    offload->is_copying = pthread_create(&offload->copier, NULL, copy_pixels, offload) == 0;
+    if (!offload->is_copying) copy_pixels(offload);
+}
+
+bool offload_await_pixels(struct offload *offload)
+{
+    if (offload->is_copying) pthread_join(offload->copier, NULL);
+    offload->is_copying = false;
+    return offload->is_copied;
 }
 
 enum status offload_open(struct offload *offload, const struct device *device, const struct linalg *linalg,
@@ -289,8 +309,9 @@ enum status offload_open(struct offload *offload, const struct device *device, c
     offload->spots.memory = offload->spots.value = NULL;
     offload->spots.column = offload->spots.row = NULL;
     if (choose_sizes(offload) && reserve_all(offload)) {
-        if (copy_frame(offload, pixels, psf)) {
+        if (copy_psf(offload, psf)) {
             place_bundles(offload);
+            begin_to_copy_pixels(offload, pixels);
             return STATUS_OK;
         }
         return error_set(error, STATUS_DEVICE, "%s takes no data: use --device host", device->name);
@@ -305,6 +326,7 @@ enum status offload_open(struct offload *offload, const struct device *device, c
 
 void offload_close(struct offload *offload)
 {
+    offload_await_pixels(offload);
     free(offload->host_bundle_spots);
     free(offload->host_bundle_overlaps);
     *offload = (struct offload){0};

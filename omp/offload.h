@@ -7,6 +7,7 @@
 #ifndef UNSPOT_OMP_OFFLOAD_H
 #define UNSPOT_OMP_OFFLOAD_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -41,6 +42,9 @@ struct offload {
     bool *host_off_ccd;
 
     float *image, *ivar;
+    struct pixels host_pixels; /* what a thread of its own copies there, beside the first kernels */
+    pthread_t copier;
+    bool is_copying, is_copied; /* the latter is the copier's until it is awaited */
     char *psf;
     struct spots *bundle_spots; /* the same on the device */
     struct overlaps *bundle_overlaps;
@@ -55,15 +59,20 @@ struct offload {
     size_t arena_bytes;
 };
 
-/* Copies pixels (of the host) and the PSF's coefficients, as spots_alloc() arranged them, to the device, and
- * divides its free memory, of which it takes no more than is of use. STATUS_DEVICE when it is not enough for
- * one bundle and one patch. The caller releases *offload with offload_close(), whatever the status: the
- * memory stays for the next frame, one frame at a time, until offload_forget(). */
+/* Copies the PSF's coefficients, as spots_alloc() arranged them, to the device, begins to copy pixels (of the
+ * host, which stay until offload_close()), and divides the device's free memory, of which it takes no more
+ * than is of use. STATUS_DEVICE when it is not enough for one bundle and one patch. The caller releases
+ * *offload with offload_close(), whatever the status: the memory stays for the next frame, one frame at a
+ * time, until offload_forget(). *offload stays where it is. */
 enum status offload_open(struct offload *offload, const struct device *device, const struct linalg *linalg,
                          const struct offload_sizes *sizes, const struct pixels *pixels,
                          const struct spots *psf, struct error *error);
 void offload_close(struct offload *offload);
 void offload_forget(void);
+
+/* Waits until the pixels are there, which all but spots and models need; false when they did not get there.
+ */
+bool offload_await_pixels(struct offload *offload);
 
 /* Which spots a bundle has. */
 struct offload_bundle {

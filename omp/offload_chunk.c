@@ -25,11 +25,12 @@ static void set_sizes(const struct offload_shape *shape, struct chunk *chunk)
 
 static size_t banded_linalg_bytes(const struct chunk *chunk, const struct linalg *linalg)
 {
-    const struct linalg_root root = chunk_root(chunk);
+    struct linalg_root root = chunk_root(chunk);
 
+    root.batch = chunk->npatch * chunk->shape.core_nspec;
     return max_size(
         linalg_band_inverse_bytes(linalg, chunk->n, chunk->bands.tband, chunk->bands.zband, chunk->npatch),
-        linalg_band_root_bytes(linalg, &root, chunk->npatch * chunk->shape.core_nspec));
+        linalg_band_root_bytes(linalg, &root, 1));
 }
 
 static void take_banded(struct memory_layout *layout, const struct linalg *linalg, struct chunk *chunk)

@@ -99,12 +99,13 @@ static void factor_dense(const struct offload *offload, const struct chunk *chun
     note_failures(chunk->npatch, failed, info, bad);
 }
 
-/* What linalg_band_root() works on for the patches of one band c, from their first one on. */
-static struct linalg_root root_of_band(const struct chunk *chunk, size_t c)
+/* What linalg_band_root() works on for the patches first ... last - 1, which are all that have band c. */
+static struct linalg_root root_of_band(const struct chunk *chunk, size_t c, size_t first, size_t last)
 {
-    const size_t system = chunk->first_of[c] * chunk->shape.core_nspec;
+    const size_t core = chunk->shape.core_nspec, system = first * core;
     struct linalg_root root = chunk_root(chunk);
 
+    root.batch = (last - first) * core;
     root.band = c;
     root.inverse = chunk_diagonals(chunk, system, c);
     root.vector += system * root.nvec * root.n;
@@ -115,25 +116,20 @@ static struct linalg_root root_of_band(const struct chunk *chunk, size_t c)
     return root;
 }
 
-/* One band of C_ss after the other; the widest, which stand last, first. */
+/* The patches are in the order of their bands. */
 static int take_banded_roots(const struct offload *offload, const struct chunk *chunk, int *info)
 {
-    const size_t core = chunk->shape.core_nspec;
-    size_t last = chunk->npatch;
-    int failed = 0;
+    struct linalg_root root[RESOLVE_BAND_MAX];
+    size_t nroot = 0;
 
-    for (size_t c = RESOLVE_BAND_MAX; c > 0; c--) {
-        const size_t first = chunk->first_of[c];
-        const struct linalg_root root = root_of_band(chunk, c);
-        int count;
+    for (size_t c = 1; c <= RESOLVE_BAND_MAX; c++) {
+        size_t first = chunk->first_of[c], last = chunk->npatch;
 
-        if (first == chunk->npatch) continue;
-        count = linalg_band_root(offload->linalg, &root, (last - first) * core, chunk->linalg,
-                                 chunk->linalg_bytes, info + first * core);
-        failed = failed < 0 || count < 0 ? -1 : failed + count;
-        last = first;
+        for (size_t wider = c + 1; wider <= RESOLVE_BAND_MAX; wider++)
+            last = min_size(last, chunk->first_of[wider]);
+        if (first < last) root[nroot++] = root_of_band(chunk, c, first, last);
     }
-    return failed;
+    return linalg_band_root(offload->linalg, root, nroot, chunk->linalg, chunk->linalg_bytes, info);
 }
 
 /* Square roots of all core spectra; info[npatch * core_nspec]. */

@@ -26,7 +26,8 @@ static struct linalg_root root_of(const struct whole *whole, size_t spec, size_t
 {
     size_t nwave = whole->nwave;
 
-    return (struct linalg_root){.n = nwave,
+    return (struct linalg_root){.batch = 1,
+                                .n = nwave,
                                 .band = band,
                                 .nvec = RESOLVE_VECTORS,
                                 .half = whole->half,
@@ -41,8 +42,11 @@ static struct linalg_root root_of(const struct whole *whole, size_t spec, size_t
 /* Bytes of scratch for any operation of one thread; SIZE_MAX: impossible. */
 static size_t scratch_bytes(const struct whole *whole, size_t nspec, size_t zband)
 {
-    struct linalg_root root = {
-        .n = whole->nwave, .band = band_of(whole, true), .nvec = RESOLVE_VECTORS, .half = whole->half};
+    struct linalg_root root = {.batch = 1,
+                               .n = whole->nwave,
+                               .band = band_of(whole, true),
+                               .nvec = RESOLVE_VECTORS,
+                               .half = whole->half};
     size_t n = nspec * whole->nwave, tband = tiles_below(whole->band, nspec, nspec - 1);
 
     return max_size(linalg_band_inverse_bytes(whole->linalg, n, tband, zband, 1),

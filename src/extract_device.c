@@ -306,7 +306,7 @@ static enum status do_on_host(struct batch *batch)
     return status;
 }
 
-/* Spots and overlaps of the batch's bundles. */
+/* Spots and overlaps of the batch's bundles; spots need no pixels, which are on their way. */
 static bool evaluate(struct batch *batch)
 {
     const struct plan *plan = &batch->job->plan;
@@ -323,6 +323,9 @@ static bool evaluate(struct batch *batch)
     done = bundle && offload_spots(batch->offload, bundle, batch->nbundle, plan->spot_wave_min,
                                    batch->job->options->plan.wave_step);
     timing_add(batch->timing, STAGE_SPOTS, now, nspot);
+    now = timing_start(STAGE_COPY);
+    done = done && offload_await_pixels(batch->offload);
+    timing_add(batch->timing, STAGE_COPY, now, 1);
     now = timing_start(STAGE_OVERLAPS);
     done = done && offload_overlaps(batch->offload, batch->nbundle);
     timing_add(batch->timing, STAGE_OVERLAPS, now, nspot);

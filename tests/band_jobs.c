@@ -1,6 +1,9 @@
 /* The banded operations for tests. */
 #include "band_jobs.h"
 
+#include <stdlib.h>
+
+#include "base/memory.h"
 #include "linalg_jobs.h"
 
 static double *put(const struct linalg *linalg, const double *from, size_t count)
@@ -61,28 +64,44 @@ int band_job_inverse(const struct linalg *linalg, size_t n, size_t tband, size_t
     return failed;
 }
 
-int band_job_root(const struct linalg *linalg, const struct linalg_root *root, size_t batch, int *info)
+/* What a backend sees of a batch that is the host's. */
+static struct linalg_root put_root(const struct linalg *linalg, const struct linalg_root *root)
 {
-    size_t n = root->n, nvector = batch * root->nvec * n, nroot = batch * (root->half + 1) * n;
-    size_t bytes = linalg_band_root_bytes(linalg, root, batch);
-    void *work = place(linalg, NULL, bytes);
+    size_t nvector = root->batch * root->nvec * root->n, nrow = root->batch * root->n;
     struct linalg_root placed = *root;
-    double *inverse = put(linalg, root->inverse, batch * (root->band + 1) * n);
-    double *vector = put(linalg, root->vector, nvector);
+
+    placed.inverse = put(linalg, root->inverse, nrow * (root->band + 1));
+    placed.vector = put(linalg, root->vector, nvector);
+    placed.product = put(linalg, root->product, nvector);
+    placed.root = put(linalg, root->root, nrow * (root->half + 1));
+    placed.edge = put(linalg, root->edge, nrow);
+    placed.spread = put(linalg, root->spread, root->batch);
+    return placed;
+}
+
+static void get_root(const struct linalg *linalg, const struct linalg_root *root, struct linalg_root *placed)
+{
+    size_t nvector = root->batch * root->nvec * root->n, nrow = root->batch * root->n;
+
+    get(linalg, root->product, placed->product, nvector);
+    get(linalg, root->root, placed->root, nrow * (root->half + 1));
+    get(linalg, root->edge, placed->edge, nrow);
+    get(linalg, root->spread, placed->spread, root->batch);
+    take_away(linalg, (double *)placed->inverse);
+    take_away(linalg, (double *)placed->vector);
+}
+
+int band_job_root(const struct linalg *linalg, const struct linalg_root *root, size_t nroot, int *info)
+{
+    size_t bytes = linalg_band_root_bytes(linalg, root, nroot);
+    void *work = place(linalg, NULL, bytes);
+    struct linalg_root *placed = memory_zeroed(nroot, sizeof *placed);
     int failed;
 
-    placed.inverse = inverse, placed.vector = vector;
-    placed.product = put(linalg, root->product, nvector);
-    placed.root = put(linalg, root->root, nroot);
-    placed.edge = put(linalg, root->edge, batch * n);
-    placed.spread = put(linalg, root->spread, batch);
-    failed = linalg_band_root(linalg, &placed, batch, work, bytes, info);
-    get(linalg, root->product, placed.product, nvector);
-    get(linalg, root->root, placed.root, nroot);
-    get(linalg, root->edge, placed.edge, batch * n);
-    get(linalg, root->spread, placed.spread, batch);
-    take_away(linalg, inverse);
-    take_away(linalg, vector);
+    for (size_t i = 0; i < nroot; i++) placed[i] = put_root(linalg, root + i);
+    failed = linalg_band_root(linalg, placed, nroot, work, bytes, info);
+    for (size_t i = 0; i < nroot; i++) get_root(linalg, root + i, placed + i);
     take_away(linalg, work);
+    free(placed);
     return failed;
 }

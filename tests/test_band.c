@@ -160,14 +160,15 @@ static void nothing_to_do_is_done(void **state)
     double none = 0;
     int info = 7;
     const struct linalg *linalg = *state;
-    struct linalg_root root = {.n = 5, .band = 2};
+    struct linalg_root root = {.batch = 0, .n = 5, .band = 2};
 
     assert_int_equal(linalg_band_cholesky(linalg, 5, 1, &none, NULL, 0, &info), 0);
     assert_int_equal(linalg_band_solve(linalg, 0, 1, &none, &none, 1, &info), 0);
     assert_int_equal(info, 0);
-    assert_int_equal(linalg_band_root(linalg, &root, 0, NULL, 0, &info), 0);
+    assert_int_equal(linalg_band_root(linalg, &root, 1, NULL, 0, &info), 0);
     assert_int_equal(linalg_band_inverse(linalg, 5, 1, 1, &none, &none, NULL, 1, NULL, 0, &info), -1);
     assert_true(linalg_band_inverse_bytes(linalg, 5, 2, 1, 1) == SIZE_MAX); /* zband < tband */
+    root.batch = 1;
     root.band = 32;
     assert_true(linalg_band_root_bytes(linalg, &root, 1) == SIZE_MAX);
 }
@@ -237,7 +238,8 @@ static struct root_case make_root(size_t n, size_t true_band, size_t band, doubl
             parts[1][(2 * system + 1) * n + j] = cos((double)j);
         }
     }
-    test.root = (struct linalg_root){.n = n,
+    test.root = (struct linalg_root){.batch = 2,
+                                     .n = n,
                                      .band = band,
                                      .nvec = 2,
                                      .half = band,
@@ -259,7 +261,7 @@ static void free_root(struct root_case *test)
 
 static int take_root(const struct linalg *linalg, const struct root_case *test, int *info)
 {
-    return band_job_root(linalg, &test->root, 2, info);
+    return band_job_root(linalg, &test->root, 1, info);
 }
 
 /* Q applied to Q v must be S v; tolerance relative to each row's own size. */
@@ -301,6 +303,37 @@ static void root_squares_to_the_matrix(void **state)
 
         assert_root_squares(*state, &test, cases[i].tolerance);
         free_root(&test);
+    }
+}
+
+/* Of every way of root_window.h, and such as have no way of their own; the one in the middle fails. */
+static void batches_of_one_call_are_as_alone(void **state)
+{
+    static const size_t bands[] = {3, 8, 9, 10, 12, 22, 5};
+    enum { COUNT = sizeof bands / sizeof bands[0], BAD = 3, N = 74 };
+    struct root_case alone[COUNT], test[COUNT];
+    struct linalg_root root[COUNT];
+    int info[2 * COUNT], expected[2];
+
+    for (size_t i = 0; i < COUNT; i++) {
+        alone[i] = make_root(N, 3, bands[i], i == 1 ? 1e-2 : 1);
+        test[i] = make_root(N, 3, bands[i], i == 1 ? 1e-2 : 1);
+        root[i] = test[i].root;
+    }
+    ((double *)root[BAD].inverse)[12] = -1;
+    ((double *)alone[BAD].root.inverse)[12] = -1;
+    assert_int_equal(band_job_root(*state, root, COUNT, info), 1);
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t bytes = 2 * (bands[i] + 1) * N * sizeof(double);
+
+        take_root(*state, &alone[i], expected);
+        assert_memory_equal(info + 2 * i, expected, sizeof expected);
+        assert_int_equal(info[2 * i], i == BAD);
+        assert_int_equal(info[2 * i + 1], 0);
+        if (i != BAD) assert_memory_equal(test[i].root.root, alone[i].root.root, bytes);
+        assert_memory_equal(test[i].root.spread, alone[i].root.spread, 2 * sizeof(double));
+        free_root(&alone[i]);
+        free_root(&test[i]);
     }
 }
 
@@ -362,6 +395,7 @@ static int run_group(const char *name, void *state)
         cmocka_unit_test_prestate(bad_pivot_is_named_and_spoils_no_other, state),
         cmocka_unit_test_prestate(nothing_to_do_is_done, state),
         cmocka_unit_test_prestate(root_squares_to_the_matrix, state),
+        cmocka_unit_test_prestate(batches_of_one_call_are_as_alone, state),
         cmocka_unit_test_prestate(backends_find_the_same_root, state),
         cmocka_unit_test_prestate(edge_tells_of_a_band_too_narrow, state),
         cmocka_unit_test_prestate(impossible_roots_are_refused_alone, state),

@@ -25,8 +25,9 @@
  * multiplies rounding by 1e4 at most. */
 static double tolerance = 1e-9;
 /* A GPU has an erf, an exp and a way to round multiply-adds of its own besides. In an ordinary frame nothing
- * is seen of it; beside bins almost without light 1.2e-8 was, where the solvers promise 5e-7. */
-static const double tolerance_of_gpu = 1e-7;
+ * is seen of it; beside bins almost without light 1.7e-7 was, in ivar, on an H100. This is what the solvers
+ * promise: banded_flux_error. */
+static const double tolerance_of_gpu = 5e-7;
 
 #ifdef UNSPOT_TEST_TEAMS
 enum { QUICK = 1 }; /* 64 threads on a few processors */
