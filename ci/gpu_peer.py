@@ -7,6 +7,9 @@ FIRST + COUNT - 1 at each line that it reads, to which it answers "done". At the
 flux is from that in FRAME, the file of unspot, in units of its own sigma. On stderr: the versions of what it uses,
 and what had to be mended for them.
 """
+import contextlib
+import ctypes
+import glob
 import json
 import logging
 import os
@@ -22,13 +25,35 @@ BUNDLE = 25
 if "CUDA_HOME" not in os.environ and shutil.which("nvcc"):
     os.environ["CUDA_HOME"] = os.path.dirname(os.path.dirname(os.path.realpath(shutil.which("nvcc"))))
 
-import cupy  # noqa: E402
-import fitsio  # noqa: E402
-import numba  # noqa: E402
+# It looks for the compiler's library in one place of that folder only, but takes one that is loaded already.
+for library in [path for place in ("nvvm/lib64", "lib64", "lib") for path in
+                sorted(glob.glob(os.path.join(os.environ.get("CUDA_HOME") or "-", place, "libnvvm.so.*")))][:1]:
+    with contextlib.suppress(OSError):
+        ctypes.CDLL(library)
+
+# gpu_specter silences this warning of numba, but not of numba-cuda, which has a class of its own for it.
+os.environ.setdefault("NUMBA_CUDA_LOW_OCCUPANCY_WARNINGS", "0")
+
 import numpy  # noqa: E402
 
 
-def mend():
+def mend_numpy():
+    """To be called before numba is imported: numba-cuda up to 0.30.4 takes numpy.row_stack for granted when it compiles
+    its first kernel, and NumPy 2.5 no longer has this other name of vstack. Nothing that is computed changes."""
+    if hasattr(numpy, "row_stack"):
+        return []
+    numpy.row_stack = numpy.vstack
+    return ["numpy.row_stack is vstack"]
+
+
+MENDED = mend_numpy()
+
+import cupy  # noqa: E402
+import fitsio  # noqa: E402
+import numba  # noqa: E402
+
+
+def mend_cupy():
     """gpu_specter 0.3 was written for CuPy 9 to 13. Its legvander() makes a device array of the host's wavelengths by
     cupy.array(x, copy=False), which meant "no copy, if that can be": CuPy 14 refuses, as NumPy 2 does, and calls the
     old meaning copy=None. Nothing that is computed changes."""
@@ -44,7 +69,7 @@ def mend():
 
 
 def main():
-    mended = mend()
+    mended = MENDED + mend_cupy()
     print("versions: cupy %s, numba %s, numpy %s, fitsio %s; mended: %s" % (
         cupy.__version__, numba.__version__, numpy.__version__, fitsio.__version__, ", ".join(mended) or "nothing"),
         file=sys.stderr, flush=True)

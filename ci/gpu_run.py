@@ -534,8 +534,10 @@ class Run:
     # --- gpu_specter on the same card
 
     def peer_seconds(self, processes, step):
-        """Seconds of each repeat for the whole frame, its bundles shared by so many processes, and its flux."""
-        share = self.spectra // processes
+        """Seconds of each repeat for the whole frame, its bundles shared by so many processes, and its flux. Of fewer
+        spectra: scaled, as gpu_specter takes one bundle after another."""
+        spectra = min(self.options.peer_spectra or self.spectra, self.spectra)
+        share = spectra // processes
         running = []
         for rank in range(processes):
             command = [self.options.python, os.path.join(ROOT, "ci", "gpu_peer.py"), self.options.peer,
@@ -569,7 +571,8 @@ class Run:
             print("    " + line)
         if not self.ended("gpu_specter, %d processes, nwavestep %d" % (processes, step), wrong) or not seconds:
             return None
-        return {"seconds": statistics.median(seconds), "seconds_all": seconds, "warm_up_seconds": warm,
+        return {"seconds": statistics.median(seconds) * self.spectra / spectra, "spectra": spectra,
+                "seconds_all": seconds, "warm_up_seconds": warm,
                 "versions": next((line for line in wrong.stderr.splitlines() if line.startswith("versions:")), None),
                 "flux_from_unspot_sigma": json.loads(ends[0])}
 
@@ -586,7 +589,8 @@ class Run:
                     if result:
                         result["unspot_times_faster"] = result["seconds"] / own["device"]["extract_seconds"]
                         report["%d processes, nwavestep %d" % (processes, step)] = dict(result, mps=bool(service))
-                        self.row("gpu_specter, %d processes, nwavestep %d" % (processes, step), result["seconds"], "s")
+                        self.row("gpu_specter, %d processes, nwavestep %d" % (processes, step), result["seconds"],
+                                 "s" if result["spectra"] == self.spectra else "s, scaled")
                         self.row("  unspot is faster", result["unspot_times_faster"], "times")
                         self.write()
             finally:
@@ -746,6 +750,7 @@ def main():
     parser.add_argument("--processes", default="1,2,4", help="on the card at a time (default: %(default)s)")
     parser.add_argument("--peer", metavar="DIR", help="adds the part peer")
     parser.add_argument("--peer-repeat", type=int, default=1, metavar="N")
+    parser.add_argument("--peer-spectra", type=int, metavar="N", help="of the frame (default: all)")
     parser.add_argument("--peer-processes", default="1", metavar="N,...", help="(default: %(default)s)")
     parser.add_argument("--peer-steps", default="50", metavar="N,...", help="its nwavestep (default: %(default)s)")
     parser.add_argument("--peer-limit", type=float, default=150, metavar="SECONDS", help="(default: %(default)s)")
