@@ -125,7 +125,8 @@ static void dense_patches_approach_it_as_they_grow(void **state)
             assert_near(difference, 0, 1e-5);
             for (size_t k = 0; k < NSPEC * NWAVE; k++) {
                 if (!has_light(&whole, k)) continue;
-                assert_near(whole.ivar[k], dense.ivar[k], 1e-6 * dense.ivar[k]);
+                /* beside bins that have none, OpenBLAS's kernels for other processors differ by 1e-6 */
+                assert_near(whole.ivar[k], dense.ivar[k], 3e-6 * dense.ivar[k]);
                 /* its pixels are shared with bins that have no light */
                 assert_near(whole.chi2pix[k], dense.chi2pix[k], 0.01 * dense.chi2pix[k]);
             }
