@@ -48,8 +48,8 @@ int cusolverDnSetStream(void *solver, void *stream)
 }
 
 struct batch {
-    int n, lda, ldb, batch;
-    double **a, **b;
+    int n, lda, batch;
+    double **a;
     double *matrix, *value; /* of the eigensolvers */
     unsigned char *work;
     size_t work_bytes;
