@@ -42,7 +42,7 @@ int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, siz
     return linalg_count_failures(batch, info);
 }
 
-/* A batch of all systems, each as large as the largest. */
+/* A batch of all systems, each as large as the largest; batch 0: there is nothing to do. */
 static struct linalg_root largest_of(const struct linalg_root *root, size_t nroot)
 {
     struct linalg_root all = {0};
@@ -63,6 +63,7 @@ size_t linalg_band_root_bytes(const struct linalg *linalg, const struct linalg_r
 
     if (all.n == 0 || all.batch == 0) return 0;
     for (size_t i = 0; i < nroot; i++) {
+        if (root[i].batch == 0 || root[i].n == 0) return SIZE_MAX;
         if (root[i].band == 0 || root[i].band > ROOT_BAND || root[i].half > root[i].band) return SIZE_MAX;
     }
     return linalg->band_root_bytes(&all);

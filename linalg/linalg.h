@@ -132,8 +132,9 @@ int linalg_band_solve(const struct linalg *linalg, size_t n, size_t tband, const
                       size_t batch, int *info);
 
 /* The tiles of (L Lᵀ)⁻¹ within zband >= tband tiles of the diagonal, by Takahashi's recurrence. They are
- * stored by rows: inverse[batch][column][distance][i][k] = C[8 (column + distance) + i, 8 column + k]. info:
- * n + 1 when the result is not finite. */
+ * stored by rows: inverse[batch][column][distance][i][k] = C[8 (column + distance) + i, 8 column + k].
+ * x[batch][8 ntile], unless NULL, is replaced by L⁻ᵀ x. info: n + 1 when the inverse is not finite; of x it
+ * tells nothing. */
 size_t linalg_band_inverse_bytes(const struct linalg *linalg, size_t n, size_t tband, size_t zband,
                                  size_t batch);
 int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, size_t zband, const double *l,
@@ -158,10 +159,10 @@ struct linalg_root {
     double *spread; /* [batch]: bound of the ratio of S's largest and smallest eigenvalue */
 };
 
-/* Batches root[nroot] of different shapes; together they cost a device hardly more than the longest of them
- * does. What suffices for one batch suffices for any division of it into batches no larger in n, band, nvec
- * and half. info[all batches]: 1 when C is not positive definite, 2 when the spread is above 1e13 or a result
- * is not finite. */
+/* Batches root[nroot] of different shapes, either all empty (batch or n is 0) or none; together they cost a
+ * device hardly more than the longest of them does. What suffices for one batch suffices for any division of
+ * it into batches no larger in n, band, nvec and half. info[all batches]: 1 when C is not positive definite,
+ * 2 when the spread is above 1e13 or a result is not finite. */
 size_t linalg_band_root_bytes(const struct linalg *linalg, const struct linalg_root *root, size_t nroot);
 int linalg_band_root(const struct linalg *linalg, const struct linalg_root *root, size_t nroot, void *work,
                      size_t work_bytes, int *info);

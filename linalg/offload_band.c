@@ -20,12 +20,6 @@ static struct {
 } device;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-#ifdef UNSPOT_TEST_TEAMS
-enum { TEAMS_OF_GPU = 1 }; /* a CPU has threads for one */
-#else
-enum { TEAMS_OF_GPU = 1024 };
-#endif
-
 static void prepare(void)
 {
     const size_t bytes = POLES_TABLES * sizeof(struct poles);
@@ -38,7 +32,10 @@ static void prepare(void)
 #pragma omp parallel num_threads(1)
     size = team_member().count;
     device.team_size = size;
-    device.teams = size > 1 ? TEAMS_OF_GPU : (size_t)omp_get_num_procs();
+    device.teams = size > 1 ? device_teams() : (size_t)omp_get_num_procs();
+#ifdef UNSPOT_TEST_TEAMS
+    device.teams = 1; /* a CPU has threads for one */
+#endif
     if (tables && device_upload(tables, poles_tables(), bytes)) device.tables = tables;
 }
 

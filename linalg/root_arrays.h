@@ -23,9 +23,10 @@ struct root_arrays {
     size_t stride;
     double *c, *g, *v, *s;
     double *vector, *product, *root;
-    double *sum;  /* [LANES][nvec + half + 1]: what each member has for one column */
-    lanes *l;     /* [max(n, band)][band]: factors of S + shift = L D Lᵀ, l[i * band + p - 1] = L[i + p, i] */
-    lanes *pivot; /* [max(n, band)]: D */
+    double *sum;    /* [LANES][max(nvec + half + 1, TEAM_SUMS)]: what each member has for one column */
+    lanes *l;       /* [max(n, band)][root_width_of_l()]: factors of S + shift = L D Lᵀ,
+                       l[i * width + p - 1] = L[i + p, i] */
+    lanes *pivot;   /* [max(n, band)]: D */
     lanes *inverse; /* [max(n, band)]: 1/D */
     lanes *x;       /* [nvec][max(n, band)]: solutions */
     lanes *window;  /* [ROOT_RING][band + 1] */
@@ -58,10 +59,11 @@ TEAM_BODY size_t root_order(size_t band, size_t nvec)
     return band <= ROOT_NARROW ? ROOT_NARROW : ROOT_ORDER;
 }
 
-/* Elements below the diagonal that a column of L has room for. */
+/* Elements below the diagonal that a column of L has room for: no fewer for more vectors, or memory for the
+ * largest of several systems would not do for all. */
 TEAM_BODY size_t root_width_of_l(const struct linalg_root *root)
 {
-    size_t order = root_order(root->band, root->nvec);
+    size_t order = root_order(root->band, ROOT_VECTORS);
 
     return order > 0 ? order : root->band;
 }

@@ -19,7 +19,7 @@
 #include "linalg/poles.h"
 #include "linalg/root_window.h"
 
-/* Members of a team for one system; more of a team's threads have other systems. */
+/* The lanes, that is poles, of each of a system's members: all, or one. */
 TEAM_BODY int root_width(struct member lane)
 {
     return lane.count == 1 ? LANES : 1;

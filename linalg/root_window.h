@@ -137,8 +137,8 @@ TEAM_BODY void window_load(size_t order, size_t n, size_t i, const struct window
     for (size_t r = 0; r < ROOT_VECTORS; r++) column->x[r] = arrays->x[r * n + i][pole->lane];
 }
 
-/* Adds to, or sets, out[v * stride], v = first ... last - 1 (at most eight): the sums of the poles' own
- * numbers. */
+/* Adds to, or sets, out[v * stride], v = 0 ... count - 1, of which the first eight count: the sums of the
+ * poles' own numbers. Rows of arrays->root follow those of arrays->product in memory. */
 TEAM_BODY void window_add(struct member lane, bool is_first, size_t count, double *own,
                           const struct root_arrays *arrays, double *out)
 {

@@ -52,7 +52,7 @@ TEAM_BODY void normal_place(struct normal *normal, size_t nspec, size_t nwave, s
     normal->masked = (double *)(next + 2 * vector_bytes);
 }
 
-/* Scratch of normal_sum(): doubles, zeroed once by the caller. */
+/* Scratch of normal_sum(): doubles. */
 size_t normal_scratch_size(const struct overlaps *overlaps, const struct spots *spots);
 
 /* Fills a placed *normal for the patch from the overlaps of its bundle's spots; those that reach beyond the

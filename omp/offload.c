@@ -231,9 +231,8 @@ static bool divide_memory(struct offload *offload, size_t left)
 static bool choose_sizes(struct offload *offload)
 {
     static const double usable = 0.9; /* of what is free: other allocations, fragments */
-    const size_t kept = offload_reserved_on_device(), unused = device_memory_free(offload->device);
     const size_t available =
-        (size_t)(usable * (double)min_size(unused + kept, offload->device->memory_limit));
+        (size_t)(usable * (double)device_memory_free(offload->device, offload_reserved_on_device()));
     size_t fixed = 0, bytes = 0;
 
     for (enum offload_block block = 0; block < BLOCK_BUNDLE_SPOTS; block++)
@@ -317,7 +316,7 @@ enum status offload_open(struct offload *offload, const struct device *device, c
         return error_set(error, STATUS_DEVICE, "%s takes no data: use --device host", device->name);
     }
     offload_forget();
-    unused = (double)device_memory_free(device);
+    unused = (double)device_memory_free(device, 0);
     return error_set(error, STATUS_DEVICE,
                      "%s: not enough memory for a frame, %.1f GiB are free: use --device host, or a GPU with "
                      "fewer programs on it",

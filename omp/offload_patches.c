@@ -49,6 +49,7 @@ static bool place(struct offload *offload, const struct offload_shape *shape, co
         chunk_layout(shape, npatch, offload->device->teams, offload->linalg, offload->arena, chunk);
 
     if (bytes > offload->arena_bytes) return false;
+    device_poison(offload->arena, bytes);
     find_bands(patch, chunk);
     chunk->pixels = offload->pixels;
     chunk->spots = offload->bundle_spots;

@@ -21,7 +21,7 @@ struct lane_pixels {
     double weighed[LANE_PIXELS];
 };
 
-/* The first four: those of struct spot_sums; own numbers only. */
+/* What struct spot_sums is made of, as far as a member's own pixels go. */
 struct lane_sums {
     double y, weight, usable, count;
 };
@@ -62,7 +62,7 @@ TEAM_BODY double lane_overlap(const struct spots *spots, const struct lane_pixel
     const int rows = spots->row[other] - spots->row[spot],
               columns = spots->column[other] - spots->column[spot];
     const double *value =
-        spots->value + (ptrdiff_t)(other * spots->nx * spots->ny) - (rows * nx + columns) + first;
+        spots->value + (ptrdiff_t)(other * spots->nx * spots->ny) - ((ptrdiff_t)rows * nx + columns) + first;
     double sum = 0;
 
     DEVICE_UNROLL

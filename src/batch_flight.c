@@ -204,7 +204,7 @@ void flight_transfer_results(struct transfer *transfer, struct flight *flight)
     session->options.linalg = linalg;
     session_use_device(session, &device, device_linalg);
     session->timing.solver = solver;
-    if (session->timing.used_cuda) session->timing.backend = "cuda"; /* this rank has not opened it */
+    session_name_linalg(session);
     transfer_bytes(transfer, session->psf.original, sizeof session->psf.original);
     transfer_cards(transfer, &session->preproc.header);
     transfer_table(transfer, &session->fibermap);

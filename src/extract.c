@@ -130,9 +130,7 @@ void session_use_device(struct session *session, const struct device *device, co
 
 void session_name_linalg(struct session *session)
 {
-    const struct linalg *linalg = session->timing.used_cuda ? linalg_find("cuda") : NULL;
-
-    if (linalg) session_use_device(session, &session->options.device, linalg);
+    if (session->timing.cuda[0]) session->timing.backend = "cuda";
 }
 
 enum status session_read_psf(struct session *session, struct error *error)

@@ -2,6 +2,7 @@
 
 #include <omp.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +36,6 @@ struct batch {
     struct item **todo;  /* [nitem] those of one step, sorted by shape */
     struct patch *patch; /* [nitem] and what the device wants of them */
     unsigned *patch_bundle;
-    double *resolution; /* [thread][core spec][ndiag][core wave] */
     struct error *error;
 };
 
@@ -63,7 +63,8 @@ static enum step first_step(const struct job *job, size_t band)
 
 /* Memory for patches: the least that will do, for any patch in any step and for a bundle's model; and what
  * all patches would take at once, beyond which more is of no use. Patches too large for the dense solver are
- * left to the banded one. */
+ * left to the banded one. CUDA's libraries, which are opened when the first dense system comes, want more for
+ * those: where that is not there, dense patches are repeated on the host. */
 static void size_arena(const struct job *job, struct offload_sizes *sizes)
 {
     const struct plan *plan = &job->plan;
@@ -130,18 +131,6 @@ static void finish_item(struct batch *batch, const struct item *item)
     progress_step(batch->job->progress);
 }
 
-/* R of result k, as store_spectrum() wants it; of this thread. */
-static const double *widen_resolution(const struct batch *batch, const struct offload_results *results,
-                                      size_t k, size_t count)
-{
-    const struct plan *plan = &batch->job->plan;
-    double *resolution = batch->resolution + (size_t)omp_get_thread_num() * plan->core_nspec *
-                                                 plan->core_nwave * batch->job->frame->ndiag;
-
-    for (size_t i = 0; i < count; i++) resolution[i] = (double)results->resolution[k * count + i];
-    return resolution;
-}
-
 /* Stores what result k is good for, and says what is to be done next. */
 static void take_result(struct batch *batch, struct item *item, const struct offload_results *results,
                         size_t k)
@@ -154,8 +143,7 @@ static void take_result(struct batch *batch, struct item *item, const struct off
                                         .flux = results->flux + k * nbin,
                                         .ivar = results->ivar + k * nbin,
                                         .chi2pix = results->chi2pix + k * nbin,
-                                        .resolution =
-                                            widen_resolution(batch, results, k, nbin * job->frame->ndiag),
+                                        .resolution = results->resolution + k * nbin * job->frame->ndiag,
                                         .masked = batch->offload->host_masked + spots,
                                         .off_ccd = batch->offload->host_off_ccd + spots};
     bool all = true;
@@ -245,7 +233,9 @@ static void use_dense_linalg(struct batch *batch)
     const struct extract_options *options = batch->job->options;
 
     batch->offload->linalg = extract_dense_linalg(&options->device, batch->offload->linalg, batch->job->log);
-    batch->timing->used_cuda |= batch->offload->linalg != options->device_linalg;
+    if (batch->offload->linalg == options->device_linalg) return;
+    snprintf(batch->timing->cuda, sizeof batch->timing->cuda, "%s",
+             linalg_description(batch->offload->linalg));
 }
 
 /* All items that are at this step. */
@@ -275,11 +265,12 @@ static void repeat_on_host(struct batch *batch, unsigned number, size_t count)
     const struct planned_bundle *bundle = &job->plan.bundle[batch->first_bundle + number];
     const char *trouble = linalg_trouble(batch->offload->linalg);
 
-    log_warning(job->log,
-                "bundle of spectra %zu-%zu: %zu patches that the device could not solve are repeated "
-                "on the host%s%s",
-                bundle->specmin, bundle->specmin + bundle->nspec - 1, count, trouble ? "; " : "",
-                trouble ? trouble : "");
+    log_warning(
+        job->log,
+        "bundle of spectra %zu-%zu: %zu patches that the device could not solve, or has no memory for, are "
+        "repeated on the host%s%s",
+        bundle->specmin, bundle->specmin + bundle->nspec - 1, count, trouble ? "; " : "",
+        trouble ? trouble : "");
     batch->timing->nrepeated += count;
     job_evaluate_bundle(job, bundle, batch->timing);
 #pragma omp parallel for schedule(dynamic) num_threads(job->nworker)
@@ -325,7 +316,7 @@ static bool evaluate(struct batch *batch)
     timing_add(batch->timing, STAGE_SPOTS, now, nspot);
     now = timing_start(STAGE_COPY);
     done = done && offload_await_pixels(batch->offload);
-    timing_add(batch->timing, STAGE_COPY, now, 1);
+    timing_add(batch->timing, STAGE_COPY, now, 0); /* begun, and counted, by open_device() */
     now = timing_start(STAGE_OVERLAPS);
     done = done && offload_overlaps(batch->offload, batch->nbundle);
     timing_add(batch->timing, STAGE_OVERLAPS, now, nspot);
@@ -413,10 +404,7 @@ static enum status alloc_batch(struct batch *batch)
     batch->todo = memory_zeroed(plan->npatch, sizeof(struct item *));
     batch->patch = memory_zeroed(plan->npatch, sizeof *batch->patch);
     batch->patch_bundle = memory_zeroed(plan->npatch, sizeof *batch->patch_bundle);
-    batch->resolution = memory_zeroed((size_t)omp_get_max_threads() * plan->core_nspec * plan->core_nwave,
-                                      batch->job->frame->ndiag * sizeof *batch->resolution);
-    if (batch->item && batch->done && batch->todo && batch->patch && batch->patch_bundle && batch->resolution)
-        return STATUS_OK;
+    if (batch->item && batch->done && batch->todo && batch->patch && batch->patch_bundle) return STATUS_OK;
     return memory_error(batch->error, "patches of a device");
 }
 
@@ -427,7 +415,6 @@ static void free_batch(struct batch *batch)
     free(batch->todo);
     free(batch->patch);
     free(batch->patch_bundle);
-    free(batch->resolution);
 }
 
 /* The PSF and the image go to the device. */

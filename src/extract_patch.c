@@ -42,12 +42,13 @@ enum status worker_alloc(struct worker *worker, const struct job *job, struct er
     worker->solution.flux = memory_zeroed(ncore, sizeof(double));
     worker->solution.ivar = memory_zeroed(ncore, sizeof(double));
     worker->solution.resolution = memory_zeroed(ncore * job->frame->ndiag, sizeof(double));
+    worker->resolution = memory_zeroed(ncore * job->frame->ndiag, sizeof(float));
     worker->chi2pix = memory_zeroed(ncore, sizeof(double));
     worker->pixels = memory_zeroed(quality_bytes(plan->npix), 1);
     worker->solver = memory_raw(worker->solver_bytes, 1);
     if (worker->normal && worker->prior && worker->scratch && worker->solution.deconvolved &&
-        worker->solution.flux && worker->solution.ivar && worker->solution.resolution && worker->chi2pix &&
-        worker->pixels && worker->solver) {
+        worker->solution.flux && worker->solution.ivar && worker->solution.resolution && worker->resolution &&
+        worker->chi2pix && worker->pixels && worker->solver) {
         return STATUS_OK;
     }
     return memory_error(error, "workspace of a thread");
@@ -62,6 +63,7 @@ void worker_free(struct worker *worker)
     free(worker->solution.flux);
     free(worker->solution.ivar);
     free(worker->solution.resolution);
+    free(worker->resolution);
     free(worker->chi2pix);
     free(worker->pixels);
     free(worker->solver);
@@ -237,11 +239,9 @@ static void store_resolution(const struct job *job, const struct patch_result *r
     size_t ndiag = frame->ndiag, core_nwave = planned->patch.core_nwave;
 
     for (size_t k = 0; k < ndiag; k++) {
-        const double *restrict from = result->resolution + place->core * ndiag + k * core_nwave;
-        float *restrict to =
-            frame->resolution + (place->row * ndiag + k) * frame->nwave + planned->first_wave;
-
-        for (size_t w = 0; w < planned->keep_nwave; w++) to[w] = (float)from[w];
+        memcpy(frame->resolution + (place->row * ndiag + k) * frame->nwave + planned->first_wave,
+               result->resolution + place->core * ndiag + k * core_nwave,
+               planned->keep_nwave * sizeof(float));
     }
 }
 
@@ -287,6 +287,13 @@ static void report(const struct job *job, const struct planned_bundle *bundle,
                                        : "no solution, masked BAD2DFIT and NODATA");
 }
 
+static void round_resolution(struct worker *worker, const struct job *job, const struct patch *patch)
+{
+    const size_t count = patch->core_nspec * patch->core_nwave * job->frame->ndiag;
+
+    for (size_t i = 0; i < count; i++) worker->resolution[i] = (float)worker->solution.resolution[i];
+}
+
 void extract_patch(struct worker *worker, const struct job *job, const struct planned_bundle *bundle,
                    const struct planned_patch *planned)
 {
@@ -302,12 +309,13 @@ void extract_patch(struct worker *worker, const struct job *job, const struct pl
         quality_chi2pix(patch, &job->spots, &job->pixels, worker->solution.deconvolved, job->options->psferr,
                         worker->chi2pix, worker->pixels);
     }
+    if (has_solution(outcome)) round_resolution(worker, job, patch);
     for (size_t spec = planned->skip_spec; spec < planned->skip_spec + planned->keep_nspec; spec++) {
         const struct patch_result result = {.outcome = outcome,
                                             .flux = worker->solution.flux,
                                             .ivar = worker->solution.ivar,
                                             .chi2pix = worker->chi2pix,
-                                            .resolution = worker->solution.resolution,
+                                            .resolution = worker->resolution,
                                             .masked = job->overlaps.masked,
                                             .off_ccd = job->overlaps.off_ccd};
 

@@ -15,8 +15,9 @@ struct worker {
     double *prior;   /* [wave][spec] */
     double *scratch; /* normal_scratch_size() */
     struct solution solution;
-    double *chi2pix; /* [core spec][core wave] */
-    double *pixels;  /* quality_bytes() */
+    float *resolution; /* the solution's, as files hold it */
+    double *chi2pix;   /* [core spec][core wave] */
+    double *pixels;    /* quality_bytes() */
     void *solver;
     size_t solver_bytes;
     struct timing timing;
@@ -61,7 +62,7 @@ enum outcome { EXTRACTED, REGULARISED, UNSOLVED, EMPTY };
 struct patch_result {
     enum outcome outcome;
     const double *flux, *ivar, *chi2pix; /* [core spec][core wave], per bin */
-    const double *resolution;            /* [core spec][ndiag][core wave] */
+    const float *resolution;             /* [core spec][ndiag][core wave]: as files hold it */
     const double *masked;                /* of the bundle's spots, see struct overlaps */
     const bool *off_ccd;
 };

@@ -62,7 +62,8 @@ static void make_keywords(const struct session *session, long fibermin, struct k
     keyword_integer(keywords, "NHSTPTCH", (long long)session->timing.nrepeated,
                     "Patches that the device left to the host");
     keyword_integer(keywords, "NBADPTCH", (long long)session->timing.nunsolved, "Patches without a solution");
-    provenance_dependencies(keywords, &session->preproc.header, linalg_description(linalg));
+    provenance_dependencies(keywords, &session->preproc.header,
+                            session->timing.cuda[0] ? session->timing.cuda : linalg_description(linalg));
 }
 
 static enum status write_frame(const struct session *session, const struct table *fibermap,
@@ -75,14 +76,17 @@ static enum status write_frame(const struct session *session, const struct table
     size_t count;
 
     if (!value) return memory_error(error, "scores");
-    count = frame_scores_compute(frame, &scores.band, &scores.window_min, &scores.window_max, value);
+    status = frame_scores_compute(frame, &scores.band, &scores.window_min, &scores.window_max, value, &count,
+                                  error);
     scores.value = value;
-    if (count == 0) {
+    if (status == STATUS_OK && count == 0) {
         log_warning(&session->log, "no wavelength lies in the scores' window %g to %g: SCORES is left out",
                     scores.window_min, scores.window_max);
     }
-    status = frame_file_write(session->arguments->output, frame, &session->preproc.header, fibermap,
-                              count > 0 ? &scores : NULL, keywords, error);
+    if (status == STATUS_OK) {
+        status = frame_file_write(session->arguments->output, frame, &session->preproc.header, fibermap,
+                                  count > 0 ? &scores : NULL, keywords, error);
+    }
     free(value);
     return status;
 }

@@ -254,31 +254,32 @@ static void score_spectrum(const struct frame *frame, size_t spec, size_t first,
     value[2] = median(scratch, n, scratch + n);
 }
 
-size_t frame_scores_compute(const struct frame *frame, char *band, double *window_min, double *window_max,
-                            double *value)
+enum status frame_scores_compute(const struct frame *frame, char *band, double *window_min,
+                                 double *window_max, double *value, size_t *count, struct error *error)
 {
     static const double windows[3][2] = {{4000, 5800}, {5800, 7600}, {7600, 9800}};
     double mean = 0.5 * (frame->wave[0] + frame->wave[frame->nwave - 1]);
     int camera = mean <= windows[0][1] ? 0 : mean >= windows[2][0] ? 2 : 1;
-    size_t first = 0, count = 0;
+    size_t first = 0, nwave = 0;
     int complete = 1;
 
     *band = "BRZ"[camera];
     *window_min = windows[camera][0];
     *window_max = windows[camera][1];
     while (first < frame->nwave && frame->wave[first] < *window_min) first++;
-    while (first + count < frame->nwave && frame->wave[first + count] < *window_max) count++;
-    if (count == 0) return 0;
+    while (first + nwave < frame->nwave && frame->wave[first + nwave] < *window_max) nwave++;
+    *count = nwave;
+    if (nwave == 0) return STATUS_OK;
 #pragma omp parallel reduction(&& : complete)
     {
-        double *scratch = memory_raw(3 * count, sizeof *scratch);
+        double *scratch = memory_raw(3 * nwave, sizeof *scratch);
 
         complete = scratch != NULL;
 #pragma omp for schedule(static)
         for (size_t s = 0; s < frame->nspec; s++) {
-            if (scratch) score_spectrum(frame, s, first, count, scratch, value + 3 * s);
+            if (scratch) score_spectrum(frame, s, first, nwave, scratch, value + 3 * s);
         }
         free(scratch);
     }
-    return complete ? count : 0;
+    return complete ? STATUS_OK : memory_error(error, "scores");
 }

@@ -12,9 +12,9 @@ enum status finish_frame(struct frame *frame, struct error *error);
 
 /* Sum, median per Angstrom and median S/N of each spectrum in the camera's window, desispec's "scores", by
  * desispec's formulas, which divide by the step although the flux already is per Angstrom.
- * value[nspec][3]. The camera is told from the mean wavelength; *band is 'B', 'R' or 'Z'. Returns the number
- * of wavelengths in the window; with 0 of them the scores mean nothing. */
-size_t frame_scores_compute(const struct frame *frame, char *band, double *window_min, double *window_max,
-                            double *value);
+ * value[nspec][3]. The camera is told from the mean wavelength; *band is 'B', 'R' or 'Z'. *count: the
+ * wavelengths in the window; with 0 of them the scores mean nothing. */
+enum status frame_scores_compute(const struct frame *frame, char *band, double *window_min,
+                                 double *window_max, double *value, size_t *count, struct error *error);
 
 #endif

@@ -48,7 +48,7 @@ void timing_merge(struct timing *total, const struct timing *part)
     total->nunsolved += part->nunsolved;
     total->ndense += part->ndense;
     total->nrepeated += part->nrepeated;
-    total->used_cuda |= part->used_cuda;
+    if (!total->cuda[0]) memcpy(total->cuda, part->cuda, sizeof total->cuda);
 }
 
 const char *stage_name(enum stage stage)

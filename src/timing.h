@@ -44,7 +44,7 @@ struct timing {
     size_t nspec, nwave, npatch, nregularised, nunsolved;
     size_t ndense;    /* patches that the banded solver left to the dense one */
     size_t nrepeated; /* patches that the device could not solve, and the host repeated */
-    bool used_cuda;   /* cuSOLVER and cuBLAS, by a run that began without them */
+    char cuda[128]; /* linalg_description() of cuSOLVER and cuBLAS, used by a run that began without; or "" */
     int threads;
     const char *solver, *device, *backend;
 };

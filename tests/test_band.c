@@ -306,35 +306,65 @@ static void root_squares_to_the_matrix(void **state)
     }
 }
 
-/* Of every way of root_window.h, and such as have no way of their own; the one in the middle fails. */
+/* Of every way of root_window.h and of none, of several sizes, and, at the end, more alike than a region has;
+ * one fails. */
 static void batches_of_one_call_are_as_alone(void **state)
 {
-    static const size_t bands[] = {3, 8, 9, 10, 12, 22, 5};
-    enum { COUNT = sizeof bands / sizeof bands[0], BAD = 3, N = 74 };
+    static const struct {
+        size_t n, band, half;
+    } shape[] = {{74, 3, 3}, {74, 8, 5}, {60, 9, 9}, {74, 10, 4}, {33, 12, 5}, {74, 31, 5}, {74, 5, 2}};
+    enum { SHAPES_OF_ROOTS = sizeof shape / sizeof shape[0], COUNT = SHAPES_OF_ROOTS + 34, BAD = 3 };
     struct root_case alone[COUNT], test[COUNT];
     struct linalg_root root[COUNT];
     int info[2 * COUNT], expected[2];
 
     for (size_t i = 0; i < COUNT; i++) {
-        alone[i] = make_root(N, 3, bands[i], i == 1 ? 1e-2 : 1);
-        test[i] = make_root(N, 3, bands[i], i == 1 ? 1e-2 : 1);
+        const size_t k = i < SHAPES_OF_ROOTS ? i : SHAPES_OF_ROOTS - 1;
+
+        alone[i] = make_root(shape[k].n, 3, shape[k].band, k == 1 ? 1e-2 : 1);
+        test[i] = make_root(shape[k].n, 3, shape[k].band, k == 1 ? 1e-2 : 1);
+        alone[i].root.half = test[i].root.half = shape[k].half;
         root[i] = test[i].root;
     }
     ((double *)root[BAD].inverse)[12] = -1;
     ((double *)alone[BAD].root.inverse)[12] = -1;
     assert_int_equal(band_job_root(*state, root, COUNT, info), 1);
     for (size_t i = 0; i < COUNT; i++) {
-        size_t bytes = 2 * (bands[i] + 1) * N * sizeof(double);
+        const struct linalg_root *a = &test[i].root, *b = &alone[i].root;
+        const size_t row = 2 * a->n * sizeof(double);
 
         take_root(*state, &alone[i], expected);
         assert_memory_equal(info + 2 * i, expected, sizeof expected);
         assert_int_equal(info[2 * i], i == BAD);
         assert_int_equal(info[2 * i + 1], 0);
-        if (i != BAD) assert_memory_equal(test[i].root.root, alone[i].root.root, bytes);
-        assert_memory_equal(test[i].root.spread, alone[i].root.spread, 2 * sizeof(double));
+        if (i != BAD) {
+            assert_memory_equal(a->root, b->root, (a->half + 1) * row);
+            assert_memory_equal(a->product, b->product, a->nvec * row);
+            assert_memory_equal(a->edge, b->edge, row);
+            assert_memory_equal(a->spread, b->spread, 2 * sizeof(double));
+        }
         free_root(&alone[i]);
         free_root(&test[i]);
     }
+}
+
+/* The workspace of the largest of each is enough for all, though two vectors have a way of their own. */
+static void batches_of_other_vectors_fit(void **state)
+{
+    struct root_case test[3];
+    struct linalg_root root[3];
+    int info[4];
+
+    for (size_t i = 0; i < 3; i++) {
+        test[i] = make_root(74, 3, 3, 1);
+        if (i != 1) test[i].root.batch = 1, test[i].root.nvec = 3; /* in arrays for two systems of two */
+        root[i] = test[i].root;
+    }
+    assert_int_equal(band_job_root(*state, root, 3, info), 0);
+    for (size_t j = 0; j < 4 * 74; j++) assert_near(test[0].root.root[j], test[1].root.root[j], 1e-10);
+    root[1].n = 0;
+    assert_true(linalg_band_root_bytes(*state, root, 3) == SIZE_MAX);
+    for (size_t i = 0; i < 3; i++) free_root(&test[i]);
 }
 
 static void backends_find_the_same_root(void **state)
@@ -396,6 +426,7 @@ static int run_group(const char *name, void *state)
         cmocka_unit_test_prestate(nothing_to_do_is_done, state),
         cmocka_unit_test_prestate(root_squares_to_the_matrix, state),
         cmocka_unit_test_prestate(batches_of_one_call_are_as_alone, state),
+        cmocka_unit_test_prestate(batches_of_other_vectors_fit, state),
         cmocka_unit_test_prestate(backends_find_the_same_root, state),
         cmocka_unit_test_prestate(edge_tells_of_a_band_too_narrow, state),
         cmocka_unit_test_prestate(impossible_roots_are_refused_alone, state),

@@ -131,12 +131,12 @@ static void test_memory_limit(void **state)
     size_t unlimited;
 
     (void)state;
-    unlimited = (device = choose(), device_memory_free(&device));
+    unlimited = (device = choose(), device_memory_free(&device, 0));
     assert_true(unlimited > 1 << 20);
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         setenv("UNSPOT_DEVICE_MEMORY", good[i].text, 1);
         device = choose();
-        assert_int_equal(device_memory_free(&device), good[i].bytes);
+        assert_int_equal(device_memory_free(&device, 0), good[i].bytes);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         setenv("UNSPOT_DEVICE_MEMORY", bad[i], 1);

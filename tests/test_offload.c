@@ -339,11 +339,36 @@ static void little_memory(void **state)
     a = exposure_extract(&exposure, &small, &timing[0]);
     b = exposure_extract(&exposure, &large, &timing[1]);
     assert_true(timing[0].stage[STAGE_SPOTS].count > 0);
-    if (!QUICK)
-        assert_true(timing[0].stage[STAGE_COPY].count > timing[1].stage[STAGE_COPY].count); /* chunks */
     assert_memory_equal(a.flux, b.flux, a.nspec * a.nwave * sizeof(double));
     assert_memory_equal(a.ivar, b.ivar, a.nspec * a.nwave * sizeof(double));
     assert_memory_equal(a.resolution, b.resolution, a.nspec * a.nwave * a.ndiag * sizeof(float));
+    frame_free(&a);
+    frame_free(&b);
+    exposure_drop(&exposure);
+}
+
+/* One bundle, the arena for some of its patches: several chunks of a shape. */
+static void little_arena(void **state)
+{
+    struct exposure exposure;
+    struct extract_options options, small, large;
+    struct timing timing[2];
+    struct frame a, b;
+
+    (void)state;
+    if (QUICK) return;
+    exposure_simulate(&exposure, 'r', 6500);
+    options = options_for(&exposure);
+    large = small = on_device(&options);
+    large.device.teams = small.device.teams = 1; /* each has a scratch */
+    large.device.memory_limit = (size_t)4 << 30;
+    small.device.memory_limit = pixel_bytes(&exposure) + ((size_t)18 << 20);
+    a = exposure_extract(&exposure, &small, &timing[0]);
+    b = exposure_extract(&exposure, &large, &timing[1]);
+    assert_true(timing[0].stage[STAGE_SPOTS].count == timing[1].stage[STAGE_SPOTS].count);
+    assert_true(timing[0].stage[STAGE_COPY].count > timing[1].stage[STAGE_COPY].count);
+    assert_memory_equal(a.flux, b.flux, a.nspec * a.nwave * sizeof(double));
+    assert_memory_equal(a.ivar, b.ivar, a.nspec * a.nwave * sizeof(double));
     frame_free(&a);
     frame_free(&b);
     exposure_drop(&exposure);
@@ -460,23 +485,31 @@ static void no_leaks(void **state)
         frame_free(&frame);
         if (i + 1 != FIRST) continue;
         here = resident();
-        there = device_memory_free(&device);
+        there = device_memory_free(&device, 0);
     }
     assert_true((resident() - here) * sysconf(_SC_PAGESIZE) < ALLOWED);
-    if (device.kind == DEVICE_GPU) assert_int_equal(device_memory_free(&device), there);
+    if (device.kind == DEVICE_GPU) assert_int_equal(device_memory_free(&device, 0), there);
     exposure_drop(&exposure);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(masked_pixels),       cmocka_unit_test(edge_of_the_ccd),
-        cmocka_unit_test(dense_solver),        cmocka_unit_test(imprecise_patches),
-        cmocka_unit_test(imprecise_neighbour), cmocka_unit_test(tall_spots),
-        cmocka_unit_test(largest_spots),       cmocka_unit_test(odd_frames),
-        cmocka_unit_test(singular_patches),    cmocka_unit_test(little_memory),
-        cmocka_unit_test(too_little_memory),   cmocka_unit_test(enough_memory),
-        cmocka_unit_test(large_patch),         cmocka_unit_test(no_leaks),
+        cmocka_unit_test(masked_pixels),
+        cmocka_unit_test(edge_of_the_ccd),
+        cmocka_unit_test(dense_solver),
+        cmocka_unit_test(imprecise_patches),
+        cmocka_unit_test(imprecise_neighbour),
+        cmocka_unit_test(tall_spots),
+        cmocka_unit_test(largest_spots),
+        cmocka_unit_test(odd_frames),
+        cmocka_unit_test(singular_patches),
+        cmocka_unit_test(little_memory),
+        cmocka_unit_test(little_arena),
+        cmocka_unit_test(too_little_memory),
+        cmocka_unit_test(enough_memory),
+        cmocka_unit_test(large_patch),
+        cmocka_unit_test(no_leaks),
     };
 
     return cmocka_run_group_tests_name("offload", tests, choose_device, forget_device);

@@ -19,6 +19,14 @@
  * that cannot be asked. */
 enum { TEAMS_PER_MULTIPROCESSOR = 8, TEAMS_OF_UNKNOWN_GPU = 1024 };
 
+/* Of the device in use; like OpenMP's default device it is set by who chooses one. */
+static size_t teams_in_use = TEAMS_OF_UNKNOWN_GPU;
+
+size_t device_teams(void)
+{
+    return teams_in_use;
+}
+
 /* "2G": bytes, with K, M, G or T for powers of 1024. */
 static bool parse_bytes(const char *text, size_t *bytes)
 {
@@ -90,6 +98,7 @@ static bool take(int number, struct device *device, char *problem, size_t size)
     }
     driver_close(&driver);
     omp_set_default_device(number);
+    teams_in_use = device->teams;
     return true;
 }
 

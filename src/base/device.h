@@ -2,7 +2,8 @@
  *
  * Device memory is reached only by these functions and from target regions, where its pointers are
  * is_device_ptr. The device in use is OpenMP's default device, which device_choose() sets for the calling
- * thread: call it, and everything below, from the main thread. */
+ * thread: call it, and everything below, from the main thread, or from one whose default device is the same.
+ */
 #ifndef UNSPOT_BASE_DEVICE_H
 #define UNSPOT_BASE_DEVICE_H
 
@@ -43,6 +44,9 @@ enum status device_choose(const char *wish, int local_rank, struct device *devic
  * gets a name and a value. Leaves the device in use as it is. */
 void device_describe(void (*print)(const char *name, const char *value));
 
+/* Teams that fill the device that was chosen last; a guess before. */
+size_t device_teams(void);
+
 /* Whether a target region can start at all: where there is no device and OMP_TARGET_OFFLOAD=MANDATORY keeps
  * the host from standing in, one ends the program. */
 bool device_may_start(void);
@@ -63,8 +67,8 @@ void device_host_free(void *memory);
 bool device_upload(void *to, const void *from, size_t bytes);
 bool device_download(void *to, const void *from, size_t bytes);
 
-/* Bytes that may still be allocated there, never more than memory_limit; a guess where the device cannot be
- * asked. */
-size_t device_memory_free(const struct device *device);
+/* Bytes that may be allocated there once the caller has released `kept` bytes, never more than memory_limit;
+ * a guess where the device cannot be asked. */
+size_t device_memory_free(const struct device *device, size_t kept);
 
 #endif

@@ -148,17 +148,17 @@ void *device_alloc(size_t bytes)
     return memory;
 }
 
-size_t device_memory_free(const struct device *device)
+size_t device_memory_free(const struct device *device, size_t kept)
 {
     static const size_t guess = (size_t)2 << 30; /* a batch on the host should not need more */
-    size_t bytes = guess;
+    size_t bytes = max_size(guess, kept), unused;
     struct driver driver;
     char problem[256];
 
     if (device->cuda_ordinal >= 0) {
-        if (!driver_open(&driver, problem, sizeof problem) ||
-            !driver_memory_free(&driver, device->cuda_ordinal, &bytes, problem, sizeof problem)) {
-            bytes = guess;
+        if (driver_open(&driver, problem, sizeof problem) &&
+            driver_memory_free(&driver, device->cuda_ordinal, &unused, problem, sizeof problem)) {
+            bytes = unused + kept;
         }
         driver_close(&driver);
     }

@@ -25,7 +25,7 @@
 #endif
 
 enum {
-    TEAM_SIZE = 64, /* threads of a team on a GPU: one for each element of a tile (linalg.h) */
+    TEAM_SIZE = 64, /* threads of a team on a GPU: as many as a tile has elements (linalg.h) */
     TEAM_SIDE = 8,  /* of the square of members that shares rows and columns */
     TEAM_WARP = 32  /* threads that an NVIDIA GPU runs in step */
 };
@@ -100,8 +100,9 @@ TEAM_BODY void team_zero(struct member member, size_t count, double *x)
     team_sync(member);
 }
 
-/* Members of a team that have something of their own to do: `size` of them, one after another. All teams of a
- * team take the same steps together: where one of them waits, all do. */
+/* Members of a team that have something of their own to do: `size` of them, one after another; a power of
+ * two, so that those of a part of up to TEAM_WARP are of one warp. All parts of a team take the same steps
+ * together: where one of them waits or exchanges numbers, all do. */
 TEAM_BODY struct member team_part(struct member member, int size)
 {
     return (struct member){member.index % size, member.count < size ? 1 : size};
