@@ -1,7 +1,9 @@
 /* Banded symmetric positive definite systems in tiles: the bodies that every backend runs.
  *
  * Layout: see linalg.h. On a CPU a tile's column is one AVX-512 register and all inner loops have its
- * constant length; on a device a system is a team's work, and each member has one element of every tile. */
+ * constant length; on a device a system is a team's work, of which each member has an element of a tile, or
+ * two where the 32 threads of a warp have a tile. Where the ways differ, functions of a tile are a CPU's,
+ * those of a lane or a row are a team's. */
 #ifndef UNSPOT_LINALG_BAND_KERNEL_H
 #define UNSPOT_LINALG_BAND_KERNEL_H
 
@@ -19,12 +21,12 @@ enum { TILE = LINALG_TILE };
  * not convert an array of arrays to one. */
 typedef double tile[TILE][TILE];
 
-/* A member's share of every tile: size x size elements from [k][i] on, a whole tile or one element. */
+/* A member's share of a tile: size x size elements from [k][i] on, a whole tile or one element. */
 struct part {
     int k, i, size;
 };
 
-_Static_assert(TEAM_SIZE == TILE * TILE, "a member of a team has one element of a tile");
+_Static_assert(TEAM_SIZE == TILE * TILE, "a team has a member for each element of a tile");
 
 TEAM_BODY struct part part_of(struct member member)
 {
@@ -38,36 +40,27 @@ TEAM_BODY struct part part_of(struct member member)
     d <= (last);                                                                                             \
     d += (size_t)(TILE / (part).size)
 
-TEAM_BODY void part_load(struct part part, tile sum, tile from)
+/* to = sign * from. A loop, as memcpy() would keep `from` out of registers. */
+TEAM_BODY void tile_store(tile from, double sign, tile to)
 {
-    for (int k = 0; k < part.size; k++) {
+    for (int k = 0; k < TILE; k++) {
 #pragma omp simd
-        for (int i = 0; i < part.size; i++) sum[k][i] = from[part.k + k][part.i + i];
-    }
-}
-
-TEAM_BODY void part_store(struct part part, tile sum, double sign, tile to)
-{
-    for (int k = 0; k < part.size; k++) {
-#pragma omp simd
-        for (int i = 0; i < part.size; i++) to[part.k + k][part.i + i] = sign * sum[k][i];
+        for (int i = 0; i < TILE; i++) to[k][i] = sign * from[k][i];
     }
 }
 
 /* sum[k][i] -= Σ_m left[m][k] right[m][i]:  A_ic -= L_ip L_cpᵀ */
-TEAM_BODY void tile_update(struct part part, tile sum, tile left, tile right)
+TEAM_BODY void tile_update(tile sum, tile left, tile right)
 {
-    DEVICE_UNROLL
     for (int m = 0; m < TILE; m++) {
-        for (int k = 0; k < part.size; k++) {
+        for (int k = 0; k < TILE; k++) {
 #pragma omp simd
-            for (int i = 0; i < part.size; i++) sum[k][i] -= left[m][part.k + k] * right[m][part.i + i];
+            for (int i = 0; i < TILE; i++) sum[k][i] -= left[m][k] * right[m][i];
         }
     }
 }
 
-/* Cholesky factor of a diagonal tile, zeros above; TILE, or the first column whose pivot is not positive. One
- * member's work: the columns depend on each other. */
+/* Cholesky factor of a diagonal tile, zeros above; TILE, or the first column whose pivot is not positive. */
 TEAM_BODY int tile_cholesky(tile a)
 {
     for (int k = 0; k < TILE; k++) {
@@ -123,8 +116,8 @@ TEAM_BODY void tile_solve_row(int i, tile a, tile own, const double *inverse)
     for (int k = 0; k < TILE; k++) a[k][i] = row[k];
 }
 
-/* Rows first ... first + size - 1 of a := a L⁻ᵀ, l: a factored diagonal tile */
-TEAM_BODY void tile_solve(int first, int size, tile a, tile l)
+/* a := a L⁻ᵀ, l: a factored diagonal tile */
+TEAM_BODY void tile_solve(tile a, tile l)
 {
     for (int k = 0; k < TILE; k++) {
         double inverse = 1 / l[k][k];
@@ -132,10 +125,10 @@ TEAM_BODY void tile_solve(int first, int size, tile a, tile l)
         for (int m = 0; m < k; m++) {
             double factor = l[m][k];
 #pragma omp simd
-            for (int i = first; i < first + size; i++) a[k][i] -= factor * a[m][i];
+            for (int i = 0; i < TILE; i++) a[k][i] -= factor * a[m][i];
         }
 #pragma omp simd
-        for (int i = first; i < first + size; i++) a[k][i] *= inverse;
+        for (int i = 0; i < TILE; i++) a[k][i] *= inverse;
     }
 }
 
@@ -206,8 +199,8 @@ TEAM_BODY void band_solve(struct member member, size_t ntile, size_t tband, tile
     for (size_t c = ntile; c-- > 0;) band_solve_up(member, ntile, tband, c, l + c * (tband + 1), x);
 }
 
-/* band_solve_down() with the diagonal tile in registers; the head is stored by band_store_head() after a
- * wait. */
+/* band_solve_down() with the diagonal tile in registers. It leaves the head, rows of column c, to be stored
+ * once nobody reads the old ones any more. */
 TEAM_BODY void solve_down_factored(struct member member, size_t ntile, size_t tband, size_t c, tile *column,
                                    tile own, const double *inverse, double *x, double *head)
 {
@@ -328,65 +321,65 @@ TEAM_BODY void team_update_column(struct member member, size_t tband, size_t c, 
     }
 }
 
+/* Column c of band_cholesky() on a CPU. 0, or 1 + the row of the first pivot that is not positive. */
+TEAM_BODY int band_cholesky_column(size_t ntile, size_t tband, size_t c, tile *a, double *x)
+{
+    tile *column = a + c * (tband + 1);
+    size_t below = band_below(ntile, tband, c);
+    int k;
+
+    for (size_t d = 0; d <= below; d++) {
+        tile sum;
+
+        tile_store(column[d], 1, sum);
+        for (size_t p = c + d > tband ? c + d - tband : 0; p < c; p++) {
+            tile *before = a + p * (tband + 1);
+
+            tile_update(sum, before[c - p], before[c - p + d]);
+        }
+        tile_store(sum, 1, column[d]);
+    }
+    k = tile_cholesky(column[0]);
+    if (k < TILE) return (int)(c * TILE) + k + 1;
+    for (size_t d = 1; d <= below; d++) tile_solve(column[d], column[0]);
+    if (x) band_solve_down(team_of_one(), ntile, tband, c, column, x);
+    return 0;
+}
+
 /* a = L Lᵀ in place, from the left: what a tile gets from the tband columns before it stays in registers. x,
  * unless NULL, becomes L⁻¹ x on the way, while the columns are at hand. *info: 0, or 1 + the row of the first
  * pivot that is not positive. */
 TEAM_BODY void band_cholesky(struct member member, size_t ntile, size_t tband, tile *a, double *x, int *info)
 {
-    struct part part = part_of(member);
+    int bad = 0;
 
-    for (size_t c = 0; c < ntile; c++) {
-        tile *column = a + c * (tband + 1);
-        size_t below = band_below(ntile, tband, c);
-
-        if (member.count > 1) team_update_column(member, tband, c, below, a);
-        for (size_t d = 0; d <= below && member.count == 1; d++) {
-            tile sum;
-
-            part_load(part, sum, column[d]);
-            for (size_t p = c + d > tband ? c + d - tband : 0; p < c; p++) {
-                tile *before = a + p * (tband + 1);
-
-                tile_update(part, sum, before[c - p], before[c - p + d]);
-            }
-            part_store(part, sum, 1, column[d]);
-        }
-        team_sync(member);
+    for (size_t c = 0; c < ntile && bad == 0; c++) {
         if (member.count > 1) {
-            int bad = team_finish_column(member, ntile, tband, c, column, x);
-
-            if (member.index == 0) *info = bad;
-            if (bad) return;
-            continue;
+            team_update_column(member, tband, c, band_below(ntile, tband, c), a);
+            team_sync(member);
+            bad = team_finish_column(member, ntile, tband, c, a + c * (tband + 1), x);
+        } else {
+            bad = band_cholesky_column(ntile, tband, c, a, x);
         }
-        if (member.index == 0) {
-            int k = tile_cholesky(column[0]);
-
-            *info = k < TILE ? (int)(c * TILE) + k + 1 : 0;
-        }
-        team_sync(member);
-        if (*info) return;
-        for (part_tiles(part, d, below)) tile_solve(part.i, part.size, column[d], column[0]);
-        team_sync(member);
-        if (x) band_solve_down(member, ntile, tband, c, column, x);
     }
+    if (member.index == 0) *info = bad;
     team_sync(member);
 }
 
-/* Columns first ... first + size - 1 of inverse[p][k], row p, column k, of a factored diagonal tile. */
-TEAM_BODY void tile_invert(int first, int size, tile inverse, tile l)
+/* inverse[p][k], row p, column k, of a factored diagonal tile. */
+TEAM_BODY void tile_invert(tile inverse, tile l)
 {
     for (int p = 0; p < TILE; p++) { /* row p of L times the rows above it of the inverse */
         double scale = 1 / l[p][p];
 
-        for (int k = first; k < first + size; k++) inverse[p][k] = k == p ? 1 : 0;
+        for (int k = 0; k < TILE; k++) inverse[p][k] = k == p ? 1 : 0;
         for (int m = 0; m < p; m++) {
             double factor = l[m][p];
 #pragma omp simd
-            for (int k = first; k < first + size; k++) inverse[p][k] -= factor * inverse[m][k];
+            for (int k = 0; k < TILE; k++) inverse[p][k] -= factor * inverse[m][k];
         }
 #pragma omp simd
-        for (int k = first; k < first + size; k++) inverse[p][k] *= scale;
+        for (int k = 0; k < TILE; k++) inverse[p][k] *= scale;
     }
 }
 
@@ -404,43 +397,36 @@ TEAM_BODY void tile_invert_column(int i, double *own, tile l)
 }
 
 /* sum[i][k] += Σ_m a[m][i] b[m][k] */
-TEAM_BODY void tile_add_product(struct part part, tile sum, tile a, tile b)
+TEAM_BODY void tile_add_product(tile sum, tile a, tile b)
 {
-    DEVICE_UNROLL
     for (int m = 0; m < TILE; m++) {
-        for (int i = 0; i < part.size; i++) {
+        for (int i = 0; i < TILE; i++) {
 #pragma omp simd
-            for (int k = 0; k < part.size; k++) sum[i][k] += a[m][part.k + i] * b[m][part.i + k];
+            for (int k = 0; k < TILE; k++) sum[i][k] += a[m][i] * b[m][k];
         }
     }
 }
 
 /* sum[i][k] += Σ_m a[i][m] b[m][k] */
-TEAM_BODY void tile_add_transposed(struct part part, tile sum, tile a, tile b)
+TEAM_BODY void tile_add_transposed(tile sum, tile a, tile b)
 {
-    DEVICE_UNROLL
     for (int m = 0; m < TILE; m++) {
-        for (int i = 0; i < part.size; i++) {
+        for (int i = 0; i < TILE; i++) {
 #pragma omp simd
-            for (int k = 0; k < part.size; k++) sum[i][k] += a[part.k + i][m] * b[m][part.i + k];
+            for (int k = 0; k < TILE; k++) sum[i][k] += a[i][m] * b[m][k];
         }
     }
 }
 
-/* out := (out + outᵀ) / 2: rounding that is not symmetric would grow from column to column. */
-TEAM_BODY void tile_symmetrise(struct member member, tile out)
+/* out = (out + outᵀ) / 2: rounding that is not symmetric would grow from column to column. */
+TEAM_BODY void tile_symmetrise(tile out)
 {
-    struct part part = part_of(member);
     tile mean;
 
-    team_sync(member);
-    for (int i = 0; i < part.size; i++) {
-        for (int k = 0; k < part.size; k++) {
-            mean[i][k] = 0.5 * (out[part.k + i][part.i + k] + out[part.i + k][part.k + i]);
-        }
+    for (int i = 0; i < TILE; i++) {
+        for (int k = 0; k < TILE; k++) mean[i][k] = 0.5 * (out[i][k] + out[k][i]);
     }
-    team_sync(member);
-    part_store(part, mean, 1, out);
+    tile_store(mean, 1, out);
 }
 
 /* Rows c + 1 ... c + last of column c of the inverse, by a team. */
@@ -531,50 +517,51 @@ TEAM_BODY void team_inverse_column(struct member member, size_t ntile, size_t tb
     team_sync(member);
 }
 
+/* Column c of band_inverse() on a CPU. scratch[tband + 1]. */
+TEAM_BODY void band_inverse_column(size_t ntile, size_t tband, size_t zband, size_t c, tile *l, tile *z,
+                                   tile *scratch, double *x)
+{
+    tile *column = l + c * (tband + 1), *out = z + c * (zband + 1);
+    size_t below = band_below(ntile, tband, c);
+    double(*corner)[TILE] = scratch[0];
+    tile sum;
+
+    if (x) band_solve_up(team_of_one(), ntile, tband, c, column, x);
+    tile_invert(corner, column[0]);
+    for (size_t d = 1; d <= below; d++) {
+        memset(sum, 0, sizeof sum);
+        tile_add_product(sum, column[d], corner);
+        tile_store(sum, -1, scratch[d]);
+    }
+    for (size_t e = band_below(ntile, zband, c); e > 0; e--) { /* row c + e */
+        memset(sum, 0, sizeof sum);
+        for (size_t d = 1; d <= below && d <= e; d++) {
+            tile_add_transposed(sum, z[(c + d) * (zband + 1) + e - d], scratch[d]);
+        }
+        for (size_t d = e + 1; d <= below; d++) {
+            tile_add_product(sum, z[(c + e) * (zband + 1) + d - e], scratch[d]);
+        }
+        tile_store(sum, 1, out[e]);
+    }
+    memset(sum, 0, sizeof sum);
+    tile_add_product(sum, corner, corner);
+    for (size_t d = 1; d <= below; d++) tile_add_product(sum, out[d], scratch[d]);
+    tile_store(sum, 1, out[0]);
+    tile_symmetrise(out[0]);
+}
+
 /* The tiles of C = (L Lᵀ)⁻¹ within zband >= tband tiles of the diagonal, both triangles of diagonal tiles,
  * each tile stored by rows. Takahashi's recurrence, from the last column back (Erisman & Tinney 1975): C_ic =
  * Σ_p C_ip Y_p,   C_cc = L_cc⁻ᵀ L_cc⁻¹ + Σ_p C_pcᵀ Y_p,   Y_p = -L_pc L_cc⁻¹,   p = c + 1 ... c + tband.
- * x, unless NULL, becomes L⁻ᵀ x on the way. scratch[tband + 1]. */
+ * x, unless NULL, becomes L⁻ᵀ x on the way. scratch[tband + 3] of a team, [tband + 1] else. */
 TEAM_BODY void band_inverse(struct member member, size_t ntile, size_t tband, size_t zband, tile *l, tile *z,
                             tile *scratch, double *x)
 {
-    struct part part = part_of(member);
-    double(*corner)[TILE] = scratch[0];
-
     for (size_t c = ntile; c-- > 0;) {
-        tile *column = l + c * (tband + 1), *out = z + c * (zband + 1);
-        size_t below = band_below(ntile, tband, c);
-        tile sum;
-
-        if (member.count > 1) {
+        if (member.count > 1)
             team_inverse_column(member, ntile, tband, zband, c, l, z, scratch, x);
-            continue;
-        }
-        if (x) band_solve_up(member, ntile, tband, c, column, x);
-        tile_invert(0, TILE, corner, column[0]);
-        for (size_t d = 1; d <= below; d++) {
-            memset(sum, 0, sizeof sum);
-            tile_add_product(part, sum, column[d], corner);
-            part_store(part, sum, -1, scratch[d]);
-        }
-        team_sync(member);
-        for (size_t e = band_below(ntile, zband, c); e > 0; e--) { /* row c + e */
-            memset(sum, 0, sizeof sum);
-            for (size_t d = 1; d <= below && d <= e; d++) {
-                tile_add_transposed(part, sum, z[(c + d) * (zband + 1) + e - d], scratch[d]);
-            }
-            for (size_t d = e + 1; d <= below; d++) {
-                tile_add_product(part, sum, z[(c + e) * (zband + 1) + d - e], scratch[d]);
-            }
-            part_store(part, sum, 1, out[e]);
-        }
-        team_sync(member);
-        memset(sum, 0, sizeof sum);
-        tile_add_product(part, sum, corner, corner);
-        for (size_t d = 1; d <= below; d++) tile_add_product(part, sum, out[d], scratch[d]);
-        part_store(part, sum, 1, out[0]);
-        tile_symmetrise(member, out[0]);
-        team_sync(member);
+        else
+            band_inverse_column(ntile, tband, zband, c, l, z, scratch, x);
     }
 }
 
