@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-#include "io/input.h"
-#include "io/read_array.h"
+#include "io/internal/input.h"
+#include "io/internal/read_array.h"
 
 /* Which spectra the rows hold: a list, SPECTRA, or all from FIBERMIN on, which counts over all cameras of a
  * kind. */

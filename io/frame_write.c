@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#include "io/cards.h"
-#include "io/sink.h"
+#include "io/internal/cards.h"
+#include "io/internal/sink.h"
 
 enum { SCORES = 3 };
 

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "io/cards.h"
-#include "io/sink.h"
+#include "io/internal/cards.h"
+#include "io/internal/sink.h"
 
 /* As a compressed image by rows, like DESI's. */
 static void write_compressed_mask(struct sink *sink, const struct array *mask)

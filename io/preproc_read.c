@@ -4,10 +4,10 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "io/cards.h"
-#include "io/input.h"
-#include "io/read_array.h"
-#include "io/table.h"
+#include "io/internal/cards.h"
+#include "io/internal/input.h"
+#include "io/internal/read_array.h"
+#include "io/internal/table.h"
 
 enum { BLOCK_PIXELS = 1 << 18 }; /* 2 MiB of doubles: the only copy of the image beside the result */
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "io/input.h"
-#include "io/psf_table.h"
-#include "io/read_array.h"
+#include "io/internal/input.h"
+#include "io/internal/psf_table.h"
+#include "io/internal/read_array.h"
 
 enum { HSIZE_MAX = 64, DEGREE_MAX = 20, CCD_MAX = 100000 };
 

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "io/cards.h"
-#include "io/psf_table.h"
-#include "io/sink.h"
+#include "io/internal/cards.h"
+#include "io/internal/psf_table.h"
+#include "io/internal/sink.h"
 
 static const char psf_type[] = "GAUSS-HERMITE";
 

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "io/input.h"
-#include "io/read_array.h"
-#include "io/sink.h"
+#include "io/internal/input.h"
+#include "io/internal/read_array.h"
+#include "io/internal/sink.h"
 
 void truth_free(struct truth *truth)
 {

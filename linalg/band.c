@@ -6,7 +6,6 @@
 #include "base/minmax.h"
 #include "linalg/backend.h"
 #include "linalg/checks.h"
-#include "linalg/root_kernel.h"
 
 int linalg_band_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, double *x,
                          size_t batch, int *info)
@@ -64,7 +63,8 @@ size_t linalg_band_root_bytes(const struct linalg *linalg, const struct linalg_r
     if (all.n == 0 || all.batch == 0) return 0;
     for (size_t i = 0; i < nroot; i++) {
         if (root[i].batch == 0 || root[i].n == 0) return SIZE_MAX;
-        if (root[i].band == 0 || root[i].band > ROOT_BAND || root[i].half > root[i].band) return SIZE_MAX;
+        if (root[i].band == 0 || root[i].band > LINALG_ROOT_BAND_MAX || root[i].half > root[i].band)
+            return SIZE_MAX;
     }
     return linalg->band_root_bytes(&all);
 }

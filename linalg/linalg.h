@@ -26,8 +26,8 @@
  * Where a call of a library, a copy or a host allocation fails, info is n + 1 for each system it was about,
  * which may well be soluble: it is the caller who repeats failed systems on the host, from data of its own.
  */
-#ifndef UNSPOT_LINALG_H
-#define UNSPOT_LINALG_H
+#ifndef UNSPOT_LINALG_LINALG_H
+#define UNSPOT_LINALG_LINALG_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -144,10 +144,12 @@ int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, siz
  * the matrix of that bandwidth whose inverse has this band (sum of the inverses of C's windows, less those of
  * their overlaps); Q is a rational function of S (Hale, Higham & Trefethen 2008, method 3), its number of
  * poles chosen from the spread of S's eigenvalues for a relative error of 2e-11 or less. */
+enum { LINALG_ROOT_BAND_MAX = 31 };
+
 struct linalg_root {
     size_t batch; /* systems */
     size_t n;
-    size_t band;           /* off-diagonals of C that are given, 1 ... 31 */
+    size_t band;           /* off-diagonals of C that are given, 1 ... LINALG_ROOT_BAND_MAX */
     size_t nvec;           /* vectors to multiply */
     size_t half;           /* off-diagonals of Q that are wanted, at most band */
     const double *inverse; /* [batch][band + 1][n]: [d][j] = C[j + d, j], 0 where j + d >= n */

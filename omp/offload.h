@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/device.h"
 #include "base/status.h"
+#include "device/device.h"
 #include "linalg/linalg.h"
 #include "omp/overlaps.h"
 #include "omp/patch.h"

@@ -14,22 +14,21 @@
 #include "linalg/linalg.h"
 
 enum {
-    RESOLVE_VECTORS = 2,   /* that Q multiplies: 1 and x */
-    RESOLVE_BAND_MAX = 31, /* what linalg_band_root() can do */
-    RESOLVE_WIDER = 12     /* S falls to a hundredth over so many wavelengths */
+    RESOLVE_VECTORS = 2, /* that Q multiplies: 1 and x */
+    RESOLVE_WIDER = 12   /* S falls to a hundredth over so many wavelengths */
 };
 
 /* Diagonals of C_ss that are used at first, the one beyond where spots overlap included, or `wide`, for
  * spectra that then are not precise enough. half: diagonals of R on each side. */
 static inline size_t resolve_band(size_t band, size_t half, bool wide)
 {
-    return min_size(max_size(band + 1, half) + (wide ? RESOLVE_WIDER : 0), RESOLVE_BAND_MAX);
+    return min_size(max_size(band + 1, half) + (wide ? RESOLVE_WIDER : 0), LINALG_ROOT_BAND_MAX);
 }
 
 /* Whether the banded solver can do patches at all whose spots overlap over `band` wavelengths. */
 static inline bool resolve_is_possible(size_t band, size_t ndiag)
 {
-    return band <= RESOLVE_BAND_MAX && ndiag / 2 <= RESOLVE_BAND_MAX;
+    return band <= LINALG_ROOT_BAND_MAX && ndiag / 2 <= LINALG_ROOT_BAND_MAX;
 }
 
 /* Tiles below the diagonal that hold unknowns up to `band` wavelengths and `further` spectra later; unknowns
@@ -50,7 +49,7 @@ struct bands {
 /* Of a patch of nspec spectra whose spots overlap over `band` wavelengths. */
 static inline struct bands resolve_bands(size_t nspec, size_t band, size_t ndiag, bool wide)
 {
-    struct bands bands = {.half = min_size(ndiag / 2, RESOLVE_BAND_MAX)};
+    struct bands bands = {.half = min_size(ndiag / 2, LINALG_ROOT_BAND_MAX)};
 
     bands.c = resolve_band(band, bands.half, wide);
     bands.tband = tiles_below(band, nspec, nspec - 1);

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "command.h"
-#include "interrupt.h"
-#include "version.h"
+#include "commands/command.h"
+#include "run/interrupt.h"
+#include "run/version.h"
 
 static const struct command commands[] = {
     {"extract", "extract the spectra of a pre-processed CCD image", extract_command},

@@ -5,7 +5,7 @@
 #include <cuda_runtime_api.h>
 #include <cusolverDn.h>
 
-#include "linalg/cuda_library.h"
+#include "linalg/cuda/library.h"
 
 #define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours)
 

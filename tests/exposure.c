@@ -9,9 +9,9 @@
 
 #include "exposure.h"
 #include "omp/spots.h"
-#include "progress.h"
-#include "simulation.h"
-#include "synthetic_psf.h"
+#include "run/progress.h"
+#include "simulate/simulation.h"
+#include "simulate/synthetic_psf.h"
 
 void exposure_simulate(struct exposure *exposure, char camera, double wave_min)
 {

@@ -2,7 +2,7 @@
 #ifndef UNSPOT_TESTS_EXPOSURE_H
 #define UNSPOT_TESTS_EXPOSURE_H
 
-#include "extract_frame.h"
+#include "extract/frame.h"
 
 enum { EXPOSURE_NSPEC = 25, EXPOSURE_NWAVE = 151 };
 

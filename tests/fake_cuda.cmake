@@ -1,8 +1,7 @@
 # Test doubles of the libraries of CUDA 13 and 12, each in a folder of its own, by their sonames.
 function(fake_library cuda library version)
     add_library(fake_${library}_${cuda} MODULE fake_${library}.c)
-    target_link_libraries(fake_${library}_${cuda} PRIVATE unspot_flags PkgConfig::LAPACKE PkgConfig::OPENBLAS)
-    target_include_directories(fake_${library}_${cuda} PRIVATE ${PROJECT_SOURCE_DIR})
+    target_link_libraries(fake_${library}_${cuda} PRIVATE unspot_flags unspot_linalg_cuda_headers PkgConfig::LAPACKE PkgConfig::OPENBLAS)
     target_compile_definitions(fake_${library}_${cuda} PRIVATE FAKE_CUDA=${cuda})
     set_target_properties(fake_${library}_${cuda} PROPERTIES OUTPUT_NAME ${library} SUFFIX .so.${version}
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/fake_cuda_${cuda})
@@ -34,6 +33,6 @@ endif()
 find_path(CUDA_HEADERS cusolverDn.h HINTS /usr/local/cuda/include)
 if(CUDA_HEADERS)
     add_library(cuda_headers OBJECT cuda_headers.c)
-    target_link_libraries(cuda_headers PRIVATE unspot_linalg)
+    target_link_libraries(cuda_headers PRIVATE unspot_flags unspot_linalg_cuda_inside)
     target_include_directories(cuda_headers SYSTEM PRIVATE ${CUDA_HEADERS})
 endif()

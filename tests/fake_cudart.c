@@ -1,7 +1,7 @@
 /* The CUDA runtime on the host: see fake_cuda.h. */
 #include "fake_cuda.h"
 
-#include "linalg/cuda_library.h"
+#include "linalg/cuda/library.h"
 
 #define X(library, function, parameters) int function parameters;
 CUDA_FUNCTIONS(X)

@@ -6,7 +6,7 @@
 
 #include "fake_cuda.h"
 
-#include "linalg/cuda_library.h"
+#include "linalg/cuda/library.h"
 
 #define X(library, function, parameters) int function parameters;
 CUDA_FUNCTIONS(X)

@@ -12,8 +12,8 @@
 
 #include <math.h>
 
-#include "base/device.h"
 #include "base/memory.h"
+#include "device/device.h"
 #include "linalg_jobs.h"
 
 const char *const op_name[] = {"cholesky", "cholesky_solve", "inverse_blocks", "inverse_sqrt"};

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
-#include "frame_difference.h"
-#include "truth_pulls.h"
+#include "compare/frame_difference.h"
+#include "compare/truth_pulls.h"
 
 enum { NSPEC = 4, NWAVE = 60, NDIAG = 5, HALF = NDIAG / 2, BINS = NSPEC * NWAVE, SPECMIN = 100 };
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <omp.h>
 
-#include "base/device.h"
+#include "device/device.h"
 
 enum { N = 1000 };
 

@@ -9,12 +9,12 @@
 
 #include <cmocka.h>
 
+#include "compare/truth_pulls.h"
 #include "exposure.h"
 #include "near.h"
 #include "omp/spots.h"
-#include "simulation.h"
-#include "synthetic_psf.h"
-#include "truth_pulls.h"
+#include "simulate/simulation.h"
+#include "simulate/synthetic_psf.h"
 
 enum { NSPEC = 25 };
 

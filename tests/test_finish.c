@@ -12,8 +12,8 @@
 #include <gsl/gsl_statistics_double.h>
 
 #include "base/memory.h"
-#include "finish.h"
-#include "median.h"
+#include "extract/mask.h"
+#include "extract/median.h"
 
 /* 0 to 1, the same at every run. */
 static double next_random(uint64_t *state)

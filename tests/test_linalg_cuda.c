@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "base/device.h"
+#include "device/device.h"
 #include "linalg_jobs.h"
 
 #define REQUIRE(condition)                                                                                   \

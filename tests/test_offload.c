@@ -18,8 +18,8 @@
 #include "exposure.h"
 #include "near.h"
 #include "omp/offload.h"
-#include "progress.h"
-#include "synthetic_psf.h"
+#include "run/progress.h"
+#include "simulate/synthetic_psf.h"
 
 /* Device and host: the order of sums differs in teams; results hang on the inverse, whose condition
  * multiplies rounding by 1e4 at most. */

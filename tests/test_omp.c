@@ -17,7 +17,7 @@
 #include "omp/normal.h"
 #include "omp/quality.h"
 #include "omp/spots.h"
-#include "synthetic_psf.h"
+#include "simulate/synthetic_psf.h"
 
 static struct psf make_psf(bool tails)
 {

@@ -9,10 +9,10 @@
 #include <cmocka.h>
 
 #include "base/minmax.h"
+#include "extract/plan.h"
 #include "omp/spots.h"
-#include "options.h"
-#include "plan.h"
-#include "synthetic_psf.h"
+#include "run/options.h"
+#include "simulate/synthetic_psf.h"
 
 static struct psf psf;
 

@@ -14,8 +14,8 @@
 
 #include "base/memory.h"
 #include "omp/spots.h"
-#include "simulation.h"
-#include "synthetic_psf.h"
+#include "simulate/simulation.h"
+#include "simulate/synthetic_psf.h"
 
 enum { FIBERS = 25, COLUMNS = 400, ROWS = 900 };
 

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "events.h"
-#include "units.h"
+#include "run/events.h"
+#include "share/work_units.h"
 
 static const struct psf psf = {.nspec = 110};
 

@@ -12,8 +12,8 @@
 #include "exposure.h"
 #include "near.h"
 #include "omp/spots.h"
-#include "simulation.h"
-#include "synthetic_psf.h"
+#include "simulate/simulation.h"
+#include "simulate/synthetic_psf.h"
 
 enum { NSPEC = 12, NWAVE = 160 };
 

@@ -1,0 +1,156 @@
+#include "io/internal/cards.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY = 8, KEEP_COMMENTS = 0 };
+
+bool card_is(const char *card, const char *name, bool numbered)
+{
+    size_t length = strlen(name);
+
+    if (strncmp(card, name, length) != 0) return false;
+    if (numbered && length < KEY && !isdigit((unsigned char)card[length])) return false;
+    while (numbered && length < KEY && isdigit((unsigned char)card[length])) length++;
+    while (length < KEY && card[length] == ' ') length++;
+    return length == KEY;
+}
+
+enum status cards_read(struct input *input, const char *name, struct cards *cards, struct error *error)
+{
+    char *text = NULL;
+    int count = 0, fits = 0;
+    size_t kept = 0;
+
+    if (fits_convert_hdr2str(input->file, KEEP_COMMENTS, NULL, 0, &text, &count, &fits)) {
+        free(text);
+        return input_fail(input, name, fits, error);
+    }
+    for (int i = 0; i < count - 1; i++) { /* the last one is END */
+        const char *card = text + (size_t)i * CARD;
+
+        if (card_is(card, "CHECKSUM", false) || card_is(card, "DATASUM", false)) continue;
+        memmove(text + kept++ * CARD, card, CARD);
+    }
+    cards->text = text;
+    cards->count = kept;
+    return STATUS_OK;
+}
+
+/* Cards that describe how the file, not the exposure, is made. "ZD" and the like belong to the exposure: only
+ * the keywords of tile compression are left out. */
+static bool is_structural(const char *card)
+{
+    static const char *const plain[] = {
+        "SIMPLE",   "XTENSION", "BITPIX",   "NAXIS",    "EXTEND",   "PCOUNT",   "GCOUNT",   "GROUPS",
+        "BSCALE",   "BZERO",    "BLANK",    "CHECKSUM", "DATASUM",  "EXTNAME",  "END",      "ZIMAGE",
+        "ZSIMPLE",  "ZTENSION", "ZEXTEND",  "ZBITPIX",  "ZNAXIS",   "ZPCOUNT",  "ZGCOUNT",  "ZCMPTYPE",
+        "ZQUANTIZ", "ZDITHER0", "ZMASKCMP", "ZBLANK",   "ZHECKSUM", "ZDATASUM", "ZBLOCKED",
+    };
+    static const char *const numbered[] = {"NAXIS", "ZNAXIS", "ZTILE", "ZNAME", "ZVAL"};
+    /* what CFITSIO puts at the beginning of its files */
+    static const char *const comments[] = {
+        "COMMENT   FITS (Flexible Image Transport System) format is",
+        "COMMENT   and Astrophysics', volume 376, page 359; bibcode",
+    };
+
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        if (card_is(card, plain[i], false)) return true;
+    }
+    for (size_t i = 0; i < sizeof numbered / sizeof numbered[0]; i++) {
+        if (card_is(card, numbered[i], true)) return true;
+    }
+    for (size_t i = 0; i < sizeof comments / sizeof comments[0]; i++) {
+        if (strncmp(card, comments[i], strlen(comments[i])) == 0) return true;
+    }
+    return false;
+}
+
+static bool is_given_anew(const char *card, const struct keywords *keywords)
+{
+    for (size_t i = 0; keywords && i < keywords->count; i++) {
+        if (card_is(card, keywords->list[i].name, false)) return true;
+    }
+    return false;
+}
+
+static void lower(char *text)
+{
+    for (; *text; text++) *text = (char)tolower((unsigned char)*text);
+}
+
+void card_write(fitsfile *file, const char *card, int *fits)
+{
+    char line[CARD + 1];
+    int result = 0;
+
+    if (*fits) return;
+    for (int i = 0; i < CARD; i++) line[i] = card[i] >= ' ' && card[i] <= '~' ? card[i] : '?';
+    line[CARD] = '\0';
+    if (card_is(line, "CAMERA", false)) {
+        char *comment = strrchr(line, '\'');
+
+        for (char *c = line + KEY; comment && c < comment; c++) *c = (char)tolower((unsigned char)*c);
+    }
+    fits_write_record(file, line, &result);
+    if (result == BAD_KEYCHAR) {
+        fits_clear_errmsg();
+    } else {
+        *fits = result;
+    }
+}
+
+void key_write_real(fitsfile *file, const char *name, double value, const char *comment, int *fits)
+{
+    int digits = 15;
+
+    for (; digits < 17; digits++) {
+        char text[32];
+
+        snprintf(text, sizeof text, "%.*G", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    fits_write_key_dbl(file, name, value, -digits, comment, fits); /* negative: digits in all, as %G */
+}
+
+static void keyword_write(fitsfile *file, const struct keyword *keyword, int *fits)
+{
+    const char *comment = keyword->comment[0] ? keyword->comment : NULL;
+    char text[sizeof keyword->string];
+
+    switch (keyword->type) {
+    case KEYWORD_STRING:
+        snprintf(text, sizeof text, "%s", keyword->string);
+        if (strcmp(keyword->name, "CAMERA") == 0) lower(text);
+        fits_write_key_longstr(file, keyword->name, text, comment, fits);
+        break;
+    case KEYWORD_INTEGER:
+        fits_write_key_lng(file, keyword->name, keyword->integer, comment, fits);
+        break;
+    case KEYWORD_REAL:
+        key_write_real(file, keyword->name, keyword->real, comment, fits);
+        break;
+    }
+}
+
+void cards_write(fitsfile *file, const char *name, const struct cards *cards, const struct keywords *keywords,
+                 const char *unit, int *fits)
+{
+    bool dropped = false;
+
+    for (size_t i = 0; cards && i < cards->count; i++) {
+        const char *card = cards->text + i * CARD;
+
+        /* CONTINUE cards share the fate of the card they continue */
+        if (!card_is(card, "CONTINUE", false)) {
+            dropped = is_structural(card) || is_given_anew(card, keywords) ||
+                      (unit && card_is(card, "BUNIT", false));
+        }
+        if (!dropped) card_write(file, card, fits);
+    }
+    fits_write_key_str(file, "EXTNAME", name, NULL, fits);
+    for (size_t i = 0; keywords && i < keywords->count; i++) keyword_write(file, &keywords->list[i], fits);
+    if (unit) fits_write_key_str(file, "BUNIT", unit, NULL, fits);
+}

@@ -1,0 +1,61 @@
+/* Writes FITS files through CFITSIO into the temporary file of an output. Private to io/.
+ *
+ * Calls in between need no checks: after a failure they do nothing, and sink_close() reports it. */
+#ifndef UNSPOT_IO_INTERNAL_SINK_H
+#define UNSPOT_IO_INTERNAL_SINK_H
+
+#include <fitsio.h>
+#include <stddef.h>
+
+#include "base/frame.h"
+#include "base/status.h"
+#include "io/keyword.h"
+#include "io/output.h"
+
+struct sink {
+    fitsfile *file;
+    int fits;      /* CFITSIO's status */
+    int reason;    /* errno of that failure, or 0 */
+    char hdu[16];  /* being written */
+    long long end; /* bytes of the HDUs that are complete */
+    enum status status;
+    struct error *error;
+    struct output output;
+};
+
+/* An array and the HDU to write it to. */
+struct array {
+    const char *name, *unit; /* EXTNAME; BUNIT or NULL */
+    int bitpix;              /* CFITSIO's type in the file: FLOAT_IMG ... */
+    int type;                /* in memory: TDOUBLE, TFLOAT, TINT, TUINT */
+    int naxis;
+    size_t shape[3]; /* slowest dimension first */
+    const void *data;
+};
+
+void sink_open(struct sink *sink, const char *path, struct error *error);
+
+/* One image HDU: header, data, checksum. cards and keywords may be NULL. Numbers that are not finite, or not
+ * so in the type of the file, are STATUS_NUMERIC: they never reach a file. */
+void sink_image(struct sink *sink, const struct array *array, const struct cards *cards,
+                const struct keywords *keywords);
+
+/* The table's rows and header word for word, under the name given; nothing when table->header.count is 0. */
+void sink_table(struct sink *sink, const char *name, const struct table *table);
+
+/* For HDUs written by hand: notes the name for messages; notes CFITSIO's status, and errno with it, which is
+ * worth more to the user but only lasts until the next system call; ends the HDU with checksums. */
+void sink_begin_hdu(struct sink *sink, const char *name);
+void sink_note(struct sink *sink, int fits);
+void sink_end_hdu(struct sink *sink);
+
+/* Writes the rows of an array to the current HDU, an image of that shape. */
+void sink_data(struct sink *sink, const struct array *array);
+
+/* Fails with STATUS_NUMERIC unless all count values are finite. */
+void sink_require_finite(struct sink *sink, const double *values, size_t count);
+
+/* Closes the file and gives it its name, or removes it when anything failed. */
+enum status sink_close(struct sink *sink);
+
+#endif

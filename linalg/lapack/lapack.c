@@ -1,0 +1,225 @@
+/* LAPACKE and OpenBLAS on one core: the systems of a batch one after another, as every thread of the caller
+ * works on a batch of its own. */
+#include <cblas.h>
+#include <lapacke.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "linalg/backend.h"
+#include "linalg/kernels/triangle.h"
+#include "linalg/lapack/band.h"
+
+/* The state that a library of its own kind forces on us: OpenBLAS has one thread count for the process. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static char description[256];
+
+static void prepare(void)
+{
+    openblas_set_num_threads(1);
+    snprintf(description, sizeof description, "%s, %s kernels, threads: %d", openblas_get_config(),
+             openblas_get_corename(), openblas_get_num_threads());
+}
+
+static bool lapack_open(void)
+{
+    return pthread_once(&once, prepare) == 0;
+}
+
+static const char *lapack_description(void)
+{
+    return description;
+}
+
+/* dpotrf compares its pivots with 0, which a NaN passes; but a NaN or an infinity anywhere in a row, or one
+ * that arises on the way, always ends in the pivot of that row. So the pivots are all that has to be seen. */
+static int factor(size_t n, double *a)
+{
+    lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, a, (lapack_int)n);
+    int bad = triangle_bad_diagonal(n, a);
+
+    return bad && (bad < info || info == 0) ? bad : (int)info;
+}
+
+static void lapack_cholesky(size_t n, double *a, size_t batch, void *work, int *info)
+{
+    (void)work;
+    for (size_t k = 0; k < batch; k++) info[k] = factor(n, a + k * n * n);
+}
+
+/* One right-hand side: dpotrs goes through dtrsm and takes three times as long. */
+static void substitute(size_t n, size_t nrhs, const double *l, double *b)
+{
+    lapack_int order = (lapack_int)n;
+
+    if (nrhs == 1) {
+        cblas_dtrsv(CblasColMajor, CblasLower, CblasNoTrans, CblasNonUnit, order, l, order, b, 1);
+        cblas_dtrsv(CblasColMajor, CblasLower, CblasTrans, CblasNonUnit, order, l, order, b, 1);
+    } else {
+        LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'L', order, (lapack_int)nrhs, l, order, b, order);
+    }
+}
+
+static void lapack_cholesky_solve(size_t n, size_t nrhs, const double *l, double *b, size_t batch, void *work,
+                                  int *info)
+{
+    (void)work;
+    for (size_t k = 0; k < batch; k++) {
+        double *x = b + k * n * nrhs;
+
+        info[k] = triangle_bad_diagonal(n, l + k * n * n);
+        if (info[k]) continue;
+        substitute(n, nrhs, l + k * n * n, x);
+        if (!all_finite(n * nrhs, x)) info[k] = (int)n + 1;
+    }
+}
+
+/* [A 0; B C]⁻¹ = [A⁻¹ 0; -C⁻¹ B A⁻¹, C⁻¹]: halving keeps the products large and square. OpenBLAS 0.3.21's own
+ * dtrtri takes 1.5 times (AVX2 kernels) to 2.9 times (AVX-512) as long at order 518. Leaf: 80 leaves 518 with
+ * halves of 64 and 65 and a block of 74 whole; anything from 32 to 128 is within 6 %. */
+static void invert_lower(size_t n, double *l, size_t stride)
+{
+    enum { LEAF = 80 };
+    size_t half = n / 2;
+    lapack_int ld = (lapack_int)stride, top = (lapack_int)half, bottom = (lapack_int)(n - half);
+    double *b = l + half, *c = b + half * stride;
+
+    if (n <= LEAF) {
+        LAPACKE_dtrtri_work(LAPACK_COL_MAJOR, 'L', 'N', (lapack_int)n, l, ld);
+        return;
+    }
+    invert_lower(half, l, stride);
+    invert_lower(n - half, c, stride);
+    cblas_dtrmm(CblasColMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, bottom, top, -1, c, ld, b,
+                ld);
+    cblas_dtrmm(CblasColMajor, CblasRight, CblasLower, CblasNoTrans, CblasNonUnit, bottom, top, 1, l, ld, b,
+                ld);
+}
+
+/* q = XᵀX for the rows x block panel X of an inverse triangle, whose upper block is lower triangular: that
+ * one by dlauum, which does not read what lies above the diagonal, the rows below it by dsyrk. */
+static void gram(size_t rows, size_t block, const double *x, size_t stride, double *q)
+{
+    lapack_int size = (lapack_int)block, below = (lapack_int)(rows - block);
+
+    for (size_t j = 0; j < block; j++) {
+        memcpy(q + j * (block + 1), x + j * (stride + 1), (block - j) * sizeof *q);
+    }
+    LAPACKE_dlauum_work(LAPACK_COL_MAJOR, 'L', size, q, size);
+    if (below > 0) {
+        cblas_dsyrk(CblasColMajor, CblasLower, CblasTrans, size, below, 1, x + block, (lapack_int)stride, 1,
+                    q, size);
+    }
+    triangle_mirror(block, q, q);
+}
+
+/* Only the trailing triangle T of L matters: the trailing part of (L Lᵀ)⁻¹ is T⁻ᵀ T⁻¹. */
+static int invert_blocks(size_t n, size_t block, size_t nblocks, double *l, double *inverse)
+{
+    size_t rows = nblocks * block;
+    double *corner = l + (n - rows) * (n + 1);
+    int bad = triangle_bad_diagonal(n, l);
+
+    if (bad) return bad;
+    invert_lower(rows, corner, n);
+    for (size_t k = 0; k < nblocks; k++) {
+        gram(rows - k * block, block, corner + k * block * (n + 1), n, inverse + k * block * block);
+    }
+    return all_finite(rows * block, inverse) ? 0 : (int)n + 1;
+}
+
+static void lapack_inverse_blocks(size_t n, size_t block, size_t nblocks, double *l, double *inverse,
+                                  size_t batch, void *work, int *info)
+{
+    (void)work;
+    for (size_t k = 0; k < batch; k++) {
+        info[k] = invert_blocks(n, block, nblocks, l + k * n * n, inverse + k * nblocks * block * block);
+    }
+}
+
+/* dsyevd's workspace, by the formulas of its documentation, for one system: all use it in turn. */
+struct eigen_work {
+    double *value, *work; /* value[n], work[nwork] */
+    lapack_int *iwork;
+    size_t nwork, niwork;
+};
+
+/* Returns the bytes; lays the arrays out when memory is not NULL. */
+static size_t eigen_work_layout(struct eigen_work *eigen, size_t n, unsigned char *memory)
+{
+    size_t nwork = 1 + 6 * n + 2 * n * n, niwork = 3 + 5 * n;
+    size_t value_bytes = memory_round_up(n * sizeof(double));
+    size_t work_bytes = memory_round_up(nwork * sizeof(double));
+
+    if (memory) {
+        eigen->value = (double *)memory;
+        eigen->work = (double *)(memory + value_bytes);
+        eigen->iwork = (lapack_int *)(memory + value_bytes + work_bytes);
+        eigen->nwork = nwork;
+        eigen->niwork = niwork;
+    }
+    return value_bytes + work_bytes + memory_round_up(niwork * sizeof(lapack_int));
+}
+
+static size_t lapack_inverse_sqrt_bytes(size_t n, size_t batch)
+{
+    (void)batch;
+    return eigen_work_layout(NULL, n, NULL);
+}
+
+/* a = V: becomes (V w^(-1/4)) (V w^(-1/4))ᵀ, half the work of a product of two different matrices. */
+static void assemble_inverse_sqrt(size_t n, double *a, const double *w, double *product)
+{
+    lapack_int order = (lapack_int)n;
+
+    for (size_t j = 0; j < n; j++) {
+        double scale = 1 / sqrt(sqrt(w[j]));
+
+        for (size_t i = 0; i < n; i++) a[i + n * j] *= scale;
+    }
+    cblas_dsyrk(CblasColMajor, CblasLower, CblasNoTrans, order, order, 1, a, order, 0, product, order);
+    triangle_mirror(n, product, a);
+}
+
+/* dsyevd, as it is the fastest of dsyev, dsyevd and dsyevr at order 74. It may not end on a NaN. */
+static int invert_sqrt(size_t n, double *a, const struct eigen_work *eigen)
+{
+    lapack_int order = (lapack_int)n;
+    size_t bad;
+
+    if (!triangle_finite(n, a)) return (int)n + 1;
+    if (LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'L', order, a, order, eigen->value, eigen->work,
+                            (lapack_int)eigen->nwork, eigen->iwork, (lapack_int)eigen->niwork) != 0) {
+        return (int)n + 1;
+    }
+    bad = count_not_positive(n, eigen->value);
+    if (bad) return (int)bad + 1;
+    assemble_inverse_sqrt(n, a, eigen->value, eigen->work);
+    return 0;
+}
+
+static void lapack_inverse_sqrt(size_t n, double *a, size_t batch, void *work, int *info)
+{
+    struct eigen_work eigen = {0};
+
+    eigen_work_layout(&eigen, n, work);
+    for (size_t k = 0; k < batch; k++) info[k] = invert_sqrt(n, a + k * n * n, &eigen);
+}
+
+const struct linalg linalg_lapack = {
+    .name = "lapack",
+    .open = lapack_open,
+    .description = lapack_description,
+    .inverse_sqrt_bytes = lapack_inverse_sqrt_bytes,
+    .cholesky = lapack_cholesky,
+    .cholesky_solve = lapack_cholesky_solve,
+    .inverse_blocks = lapack_inverse_blocks,
+    .inverse_sqrt = lapack_inverse_sqrt,
+    .band_inverse_bytes = host_band_inverse_bytes,
+    .band_root_bytes = host_band_root_bytes,
+    .band_cholesky = host_band_cholesky,
+    .band_solve = host_band_solve,
+    .band_inverse = host_band_inverse,
+    .band_root = host_band_root,
+};

@@ -1,0 +1,233 @@
+#include "linalg/offload/band.h"
+
+#include <math.h>
+#include <omp.h>
+#include <pthread.h>
+
+#include "base/memory.h"
+#include "base/minmax.h"
+#include "base/team.h"
+#include "device/device.h"
+#include "linalg/kernels/band.h"
+#include "linalg/kernels/poles.h"
+#include "linalg/kernels/root.h"
+
+/* What the device in use is; constant once asked for. */
+static struct {
+    int team_size;
+    size_t teams;               /* that are started at most: several a multiprocessor, one a processor */
+    const struct poles *tables; /* on the device */
+} device;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void prepare(void)
+{
+    const size_t bytes = POLES_TABLES * sizeof(struct poles);
+    struct poles *tables;
+    int size = 0;
+
+    if (!device_may_start()) return;
+    tables = device_alloc(bytes);
+#pragma omp target teams num_teams(1) thread_limit(1) map(from : size)
+#pragma omp parallel num_threads(1)
+    size = team_member().count;
+    device.team_size = size;
+    device.teams = size > 1 ? device_teams() : (size_t)omp_get_num_procs();
+#ifdef UNSPOT_TEST_TEAMS
+    device.teams = 1; /* a CPU has threads for one */
+#endif
+    if (tables && device_upload(tables, poles_tables(), bytes)) device.tables = tables;
+}
+
+bool offload_band_open(void)
+{
+    return pthread_once(&once, prepare) == 0 && device.tables;
+}
+
+static int teams_for(size_t count)
+{
+    return (int)min_size(count, device.teams);
+}
+
+void offload_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t batch, int *info)
+{
+    const size_t size = linalg_band_size(n, tband), ntile = linalg_band_ntile(n);
+    const int teams = teams_for(batch), team = device.team_size;
+
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(a, x) map(from : info[0 : batch])
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
+        band_cholesky(team_member(), ntile, tband, (tile *)(a + k * size), x ? x + k * ntile * TILE : x,
+                      info + k);
+    }
+}
+
+/* Whether all of a team's numbers are finite, as info: 0, or `bad`, which any member may write. */
+TEAM_BODY void check_finite(struct member member, size_t count, const double *x, int bad, int *info)
+{
+    if (member.index == 0) *info = 0;
+    team_sync(member);
+    for (team_share(member, i, count)) {
+        if (!isfinite(x[i])) {
+#pragma omp atomic write
+            *info = +bad; /* +: else gcc 12 takes bad for unused */
+        }
+    }
+    team_sync(member);
+}
+
+void offload_band_solve(size_t n, size_t tband, const double *l, double *b, size_t batch, int *info)
+{
+    const size_t size = linalg_band_size(n, tband), ntile = linalg_band_ntile(n);
+    const int teams = teams_for(batch), team = device.team_size, bad = (int)n + 1;
+
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(l, b) map(from : info[0 : batch])
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
+        double *x = b + k * ntile * TILE;
+
+        band_solve(team_member(), ntile, tband, (tile *)(l + k * size), x);
+        check_finite(team_member(), ntile * TILE, x, bad, info + k);
+    }
+}
+
+size_t offload_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batch)
+{
+    (void)n, (void)zband;
+    return (size_t)teams_for(batch) * memory_round_up((tband + 3) * sizeof(tile));
+}
+
+void offload_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
+                          size_t batch, void *work, int *info)
+{
+    const size_t size = linalg_band_size(n, tband), out = linalg_band_size(n, zband);
+    const size_t ntile = linalg_band_ntile(n);
+    const int teams = teams_for(batch), team = device.team_size, bad = (int)n + 1;
+
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(l, inverse, x, work)              \
+    map(from : info[0 : batch])
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
+        tile *scratch = (tile *)work + (size_t)omp_get_team_num() * (tband + 3);
+
+        band_inverse(team_member(), ntile, tband, zband, (tile *)(l + k * size), (tile *)(inverse + k * out),
+                     scratch, x ? x + k * ntile * TILE : x);
+        /* all others follow from the first columns: a bad number anywhere reaches them */
+        check_finite(team_member(), TILE * TILE, inverse + k * out, bad, info + k);
+    }
+}
+
+/* Systems that one team has side by side: as many as lanes fit. */
+static size_t systems_of_team(void)
+{
+    return device.team_size > LANES ? (size_t)device.team_size / LANES : 1;
+}
+
+size_t offload_band_root_bytes(const struct linalg_root *root)
+{
+    return (size_t)teams_for(root->batch) * systems_of_team() * root_bytes(root);
+}
+
+/* A batch of a region, in groups of as many systems as a team has. */
+struct root_batch {
+    struct linalg_root root;
+    size_t ngroup;
+    size_t first; /* its first system among those of the region */
+};
+
+/* The systems of one group: all members of a team pass through the same waits, so the pole count is the
+ * largest of its systems', and where the batch ends some do the last one once more, for nothing. */
+TEAM_BODY void take_roots(struct member member, size_t order, const struct root_batch *batch, size_t group,
+                          const struct poles *tables, char *work, size_t bytes, int *info)
+{
+    const struct linalg_root root = batch->root;
+    const struct member lane = team_part(member, LANES);
+    const size_t nsystem = (size_t)(member.count / lane.count), own = (size_t)(member.index / lane.count);
+    const size_t first = group * nsystem;
+    const bool stores = first + own < root.batch;
+    const size_t system = stores ? first + own : root.batch - 1;
+    const struct root_arrays arrays = root_place(&root, work + own * bytes);
+    const double smallest = root_complete(lane, order, &root, system, &arrays, stores);
+    size_t count = 0;
+    int failed;
+
+    team_sync(member);
+    for (size_t k = 0; k < nsystem && first + k < root.batch; k++) {
+        const struct poles *poles = poles_for(tables, root.spread[first + k]);
+
+        if (poles && poles->count > count) count = poles->count;
+    }
+    failed = root_take(lane, order, &root, system, &arrays, stores, smallest,
+                       poles_for(tables, root.spread[system]), count);
+    if (lane.index == 0 && stores) info[batch->first + system] = failed;
+    team_sync(member);
+}
+
+/* Batches of one order, by the way that root_window.h has for it or, 0, without it. Every order has a region
+ * of its own, as it is its registers that decide how many teams a GPU holds. */
+#define ROOT_CLAUSES                                                                                         \
+    num_teams(teams) thread_limit(team) map(to : batch [0:nbatch]) map(from : info [0:nsystem])              \
+        is_device_ptr(tables, work)
+#define ROOT_REGION(order)                                                                                   \
+    _Pragma("omp target teams ROOT_CLAUSES") _Pragma("omp parallel num_threads(team)")                       \
+    {                                                                                                        \
+        char *scratch = (char *)work + (size_t)omp_get_team_num() * side * bytes;                            \
+                                                                                                             \
+        for (size_t g = (size_t)omp_get_team_num(); g < ngroup; g += (size_t)omp_get_num_teams()) {          \
+            const struct root_batch *own = batch;                                                            \
+            size_t group = g;                                                                                \
+                                                                                                             \
+            while (group >= own->ngroup) group -= own++->ngroup;                                             \
+            take_roots(team_member(), order, own, group, tables, scratch, bytes, info);                      \
+        }                                                                                                    \
+    }
+
+enum { REGION_BATCHES = 32 };
+
+static void take_region(const struct root_batch *batch, size_t nbatch, size_t order, void *work, int *info)
+{
+    const struct poles *tables = device.tables;
+    const size_t side = systems_of_team();
+    const int team = device.team_size;
+    size_t nsystem = 0, ngroup = 0, bytes = 0;
+    int teams;
+
+    for (size_t i = 0; i < nbatch; i++) {
+        nsystem += batch[i].root.batch;
+        ngroup += batch[i].ngroup;
+        bytes = max_size(bytes, root_bytes(&batch[i].root));
+    }
+    teams = teams_for(ngroup);
+    if (order == ROOT_NARROW)
+        ROOT_REGION(ROOT_NARROW)
+    else if (order == ROOT_ORDER)
+        ROOT_REGION(ROOT_ORDER)
+    else
+        ROOT_REGION(0)
+}
+
+static size_t order_of(const struct linalg_root *root)
+{
+    return device.team_size > 1 ? root_order(root->band, root->nvec) : 0;
+}
+
+/* A region for neighbours of one order. */
+void offload_band_root(const struct linalg_root *root, size_t nroot, void *work, int *info)
+{
+    const size_t side = systems_of_team();
+
+    for (size_t first = 0, last; first < nroot; first = last) {
+        const size_t order = order_of(root + first);
+        struct root_batch batch[REGION_BATCHES];
+        size_t nsystem = 0;
+
+        for (last = first; last < nroot && last - first < REGION_BATCHES; last++) {
+            if (order_of(root + last) != order) break;
+            batch[last - first] =
+                (struct root_batch){root[last], (root[last].batch + side - 1) / side, nsystem};
+            nsystem += root[last].batch;
+        }
+        take_region(batch, last - first, order, work, info);
+        info += nsystem;
+    }
+}

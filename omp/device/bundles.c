@@ -1,0 +1,111 @@
+/* Spots and overlaps of bundles on the device. */
+#include <omp.h>
+
+#include "base/minmax.h"
+#include "omp/kernels/overlap_lanes.h"
+#include "omp/kernels/spot.h"
+#include "omp/offload.h"
+
+bool offload_spots(struct offload *offload, const struct offload_bundle *bundle, size_t nbundle,
+                   double wave_min, double wave_step)
+{
+    const struct spots *all = offload->bundle_spots;
+    struct spot_scratch *scratch = offload->spot_scratch;
+    const size_t nwave = offload->sizes.nwave, count = nbundle * nwave;
+    const int teams = offload_teams(offload, count), team = offload->device->team_size;
+
+    for (size_t b = 0; b < nbundle; b++) {
+        spots_place(&offload->host_bundle_spots[b], bundle[b].specmin, bundle[b].nspec, wave_min, wave_step,
+                    nwave);
+        offload->host_bundle_overlaps[b].nspec = bundle[b].nspec;
+        offload->host_bundle_overlaps[b].nwave = nwave;
+        offload->host_bundle_overlaps[b].band = offload->sizes.band;
+    }
+    if (!device_upload(offload->bundle_spots, offload->host_bundle_spots, nbundle * sizeof(struct spots)) ||
+        !device_upload(offload->bundle_overlaps, offload->host_bundle_overlaps,
+                       nbundle * sizeof(struct overlaps))) {
+        return false;
+    }
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(all, scratch)
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < count; k += (size_t)omp_get_num_teams()) {
+        const struct spots *spots = all + k / nwave;
+
+        if (k % nwave == 0) spots_clear_pads(team_member(), spots);
+        spots_at(team_member(), spots, k % nwave, scratch + omp_get_team_num());
+    }
+    return true;
+}
+
+enum {
+    RUN = 32
+}; /* wavelengths of one spectrum that a team has one after another: what they read is then at hand */
+
+/* The sums of a run of a bundle's spots, by a single member. */
+TEAM_BODY void sum_run_alone(const struct overlaps *overlaps, const struct spots *spots,
+                             const struct pixels *pixels, size_t spec, size_t first, size_t last,
+                             double *scratch)
+{
+    const size_t npair = overlaps_pairs(overlaps->band, overlaps->reach);
+
+    for (size_t wave = first; wave < last; wave++) {
+        const size_t spot = spec * spots->nwave + wave;
+        const struct spot_sums sums = overlaps_of_spot(
+            overlaps, spots, pixels, spec, wave, 0, (int)pixels->ny, scratch, overlaps->sum + spot * npair);
+
+        overlaps_store(overlaps, spots, pixels, spot, sums);
+    }
+}
+
+/* The same by a team of TEAM_SIZE, whose parts have a spot each; where there are no more they do the last one
+ * for nothing. */
+TEAM_BODY void sum_run(struct member member, const struct overlaps *overlaps, const struct spots *spots,
+                       const struct pixels *pixels, size_t spec, size_t first, size_t last, double *scratch)
+{
+    const struct member lane = team_part(member, TEAM_WARP);
+    const size_t part = (size_t)(member.index / TEAM_WARP), parts = TEAM_SIZE / TEAM_WARP;
+    const size_t npair = overlaps_pairs(overlaps->band, overlaps->reach);
+
+    for (size_t wave = first; wave < last; wave += parts) {
+        const bool is_one = wave + part < last;
+        const size_t own = is_one ? wave + part : last - 1, spot = spec * spots->nwave + own;
+        const struct spot_sums sums =
+            overlaps_by_lanes(lane, overlaps, spots, pixels, spec, own, 0, (int)pixels->ny, is_one,
+                              scratch + part * TEAM_WARP * TEAM_SUMS, overlaps->sum + spot * npair);
+
+        if (lane.index == 0 && is_one) overlaps_store(overlaps, spots, pixels, spot, sums);
+    }
+}
+
+bool offload_overlaps(struct offload *offload, size_t nbundle)
+{
+    const struct spots *all_spots = offload->bundle_spots;
+    const struct overlaps *all_overlaps = offload->bundle_overlaps;
+    const float *image = offload->pixels.image, *ivar = offload->pixels.ivar;
+    const size_t nx = offload->pixels.nx, ny = offload->pixels.ny;
+    double *memory = offload->overlap_scratch;
+    const size_t memory_size = offload_overlap_scratch(&offload->sizes, &offload->spots);
+    const size_t nspec = offload->sizes.bundle_nspec, nwave = offload->sizes.nwave,
+                 count = nbundle * nspec * nwave;
+    const size_t nrun = (nwave + RUN - 1) / RUN, runs = nbundle * nspec * nrun;
+    const int teams = offload_teams(offload, runs), team = offload->device->team_size;
+
+#pragma omp target teams num_teams(teams) thread_limit(team)                                                 \
+    is_device_ptr(all_spots, all_overlaps, image, ivar, memory)
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < runs; k += (size_t)omp_get_num_teams()) {
+        const size_t bundle = k / (nspec * nrun), spec = k % nspec, first = k / nspec % nrun * RUN;
+        const size_t last = first + RUN < nwave ? first + RUN : nwave;
+        const struct spots *spots = all_spots + bundle;
+        const struct pixels pixels = {nx, ny, image, ivar};
+        double *scratch = memory + (size_t)omp_get_team_num() * memory_size;
+
+        if (spec >= spots->nspec) continue; /* a smaller bundle */
+        if (team_member().count == 1)
+            sum_run_alone(all_overlaps + bundle, spots, &pixels, spec, first, last, scratch);
+        else
+            sum_run(team_member(), all_overlaps + bundle, spots, &pixels, spec, first, last, scratch);
+    }
+    return device_download(offload->host_masked, offload->masked, count * sizeof(double)) &&
+           device_download(offload->host_off_ccd, offload->off_ccd, count * sizeof(bool));
+}

@@ -1,0 +1,107 @@
+#include "omp/device/chunk.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/minmax.h"
+#include "omp/dense.h"
+#include "omp/normal.h"
+#include "omp/quality.h"
+
+static double *take_doubles(struct memory_layout *layout, size_t count)
+{
+    return memory_take(layout, count, sizeof(double));
+}
+
+static void set_sizes(const struct offload_shape *shape, struct chunk *chunk)
+{
+    chunk->shape = *shape;
+    chunk->n = shape->nspec * shape->nwave;
+    chunk->rows = linalg_band_ntile(chunk->n) * LINALG_TILE;
+    chunk->bands = resolve_bands(shape->nspec, shape->band, shape->ndiag, shape->wide);
+    chunk->normal_bytes = normal_bytes(shape->nspec, shape->nwave, shape->band);
+}
+
+static size_t banded_linalg_bytes(const struct chunk *chunk, const struct linalg *linalg)
+{
+    struct linalg_root root = chunk_root(chunk);
+
+    root.batch = chunk->npatch * chunk->shape.core_nspec;
+    return max_size(
+        linalg_band_inverse_bytes(linalg, chunk->n, chunk->bands.tband, chunk->bands.zband, chunk->npatch),
+        linalg_band_root_bytes(linalg, &root, 1));
+}
+
+static void take_banded(struct memory_layout *layout, const struct linalg *linalg, struct chunk *chunk)
+{
+    const struct offload_shape *shape = &chunk->shape;
+    size_t nsystem = chunk->npatch * shape->core_nspec;
+
+    size_t inverse_bytes = linalg_band_size(chunk->n, chunk->bands.zband) * sizeof(double);
+
+    chunk->matrix = take_doubles(layout, chunk->npatch * linalg_band_size(chunk->n, chunk->bands.tband));
+    chunk->normal = memory_take(layout, chunk->npatch, max_size(chunk->normal_bytes, inverse_bytes));
+    chunk->inverse = (double *)chunk->normal;
+    chunk->spectra = resolve_take_arrays(layout, nsystem, shape->nwave, &chunk->bands);
+    chunk->linalg_bytes = banded_linalg_bytes(chunk, linalg);
+}
+
+static void take_dense(struct memory_layout *layout, const struct linalg *linalg, struct chunk *chunk)
+{
+    const struct offload_shape *shape = &chunk->shape;
+    size_t nsystem = chunk->npatch * shape->core_nspec, nwave = shape->nwave;
+
+    chunk->normal = memory_take(layout, chunk->npatch, chunk->normal_bytes);
+    chunk->matrix = take_doubles(layout, chunk->npatch * chunk->n * chunk->n);
+    chunk->dense_root = take_doubles(layout, nsystem * nwave * nwave);
+    chunk->linalg_bytes = dense_linalg_bytes(linalg, chunk->n, nwave, shape->core_nspec, chunk->npatch);
+}
+
+size_t chunk_results_layout(const struct chunk *chunk, char *memory, struct offload_results *results)
+{
+    const struct offload_shape *shape = &chunk->shape;
+    size_t nsystem = chunk->npatch * shape->core_nspec, nbin = nsystem * shape->core_nwave;
+    struct memory_layout layout = {memory, 0};
+
+    results->memory = memory;
+    results->flux = take_doubles(&layout, nbin);
+    results->ivar = take_doubles(&layout, nbin);
+    results->chi2pix = take_doubles(&layout, nbin);
+    results->resolution = memory_take(&layout, nbin * shape->ndiag, sizeof(float));
+    results->largest = take_doubles(&layout, chunk->npatch);
+    results->solved = memory_take(&layout, chunk->npatch, sizeof(int));
+    results->precise = memory_take(&layout, nsystem, sizeof(int));
+    return layout.used;
+}
+
+size_t chunk_layout(const struct offload_shape *shape, size_t npatch, size_t teams,
+                    const struct linalg *linalg, char *memory, struct chunk *chunk)
+{
+    struct memory_layout layout = {memory, 0};
+    char *results;
+
+    memset(chunk, 0, sizeof *chunk);
+    set_sizes(shape, chunk);
+    chunk->npatch = npatch;
+    chunk->prior = take_doubles(&layout, npatch * chunk->n);
+    chunk->diagonal = take_doubles(&layout, npatch * chunk->n);
+    chunk->x = take_doubles(&layout, npatch * chunk->rows);
+    chunk->deconvolved = take_doubles(&layout, npatch * chunk->n);
+    chunk->pixel_scratch = memory_take(&layout, min_size(teams, npatch), quality_bytes(shape->npix));
+    chunk->resolution =
+        take_doubles(&layout, min_size(teams, npatch * shape->core_nspec) * shape->ndiag * shape->core_nwave);
+    chunk->patch = memory_take(&layout, npatch, sizeof(struct patch));
+    chunk->bundle = memory_take(&layout, npatch, sizeof(unsigned));
+    if (shape->dense)
+        take_dense(&layout, linalg, chunk);
+    else
+        take_banded(&layout, linalg, chunk);
+    if (chunk->linalg_bytes == SIZE_MAX) return SIZE_MAX;
+    chunk->linalg = memory_take(&layout, chunk->linalg_bytes, 1);
+    chunk->results_bytes = chunk_results_layout(chunk, NULL, &chunk->results);
+    results = memory_take(&layout, chunk->results_bytes, 1);
+    chunk_results_layout(chunk, results, &chunk->results);
+    chunk->there = memory_take(&layout, 1, sizeof *chunk);
+    return layout.used;
+}

@@ -1,0 +1,337 @@
+/* A frame's memory on the device. */
+#include "omp/offload.h"
+
+#include <omp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/minmax.h"
+#include "omp/device/memory.h"
+#include "omp/kernels/overlap_lanes.h"
+#include "omp/kernels/spot.h"
+
+/* An arena that holds more patches than any GPU works on at a time; beyond, more is of little use. */
+static const size_t ARENA_ENOUGH = (size_t)3 << 30;
+
+int offload_teams(const struct offload *offload, size_t count)
+{
+    return (int)max_size(1, min_size(count, offload->device->teams));
+}
+
+size_t offload_overlap_scratch(const struct offload_sizes *sizes, const struct spots *spots)
+{
+    const size_t parts = TEAM_SIZE / TEAM_WARP, npair = overlaps_pairs(sizes->band, sizes->reach);
+
+    return max_size(overlaps_scratch_size(spots) + npair, LANE_EXCHANGE + parts * npair);
+}
+
+static size_t spots_of_bundle(const struct offload_sizes *sizes)
+{
+    return sizes->bundle_nspec * sizes->nwave;
+}
+
+/* Doubles of a bundle's spots, with what may be read before and behind them. */
+static size_t values_of_bundle(const struct offload *offload)
+{
+    return spots_of_bundle(&offload->sizes) * offload->spots.nx * offload->spots.ny + 2 * SPOT_LANES;
+}
+
+static size_t bundle_bytes(const struct offload *offload)
+{
+    const struct offload_sizes *sizes = &offload->sizes;
+
+    return sizeof(struct spots) + sizeof(struct overlaps) + values_of_bundle(offload) * sizeof(double) +
+           spots_of_bundle(sizes) *
+               (2 * sizeof(int) + (overlaps_pairs(sizes->band, sizes->reach) + 3) * sizeof(double) +
+                sizeof(bool));
+}
+
+/* The PSF's coefficients, one array after another. With memory, the device's, *table gets where they are;
+ * with host, too, the host's copy of that memory is filled. Returns their bytes. */
+static size_t lay_out_psf(const struct spot_table *psf, char *memory, char *host, struct spot_table *table)
+{
+    struct memory_layout layout = {memory, 0}, copy = {host, 0};
+    size_t bytes = psf->nparameter * sizeof *psf->slot;
+    void *to = memory_take(&copy, bytes, 1);
+
+    *table = *psf;
+    table->slot = memory_take(&layout, bytes, 1);
+    if (to) memcpy(to, psf->slot, bytes);
+    for (size_t i = 0; i < psf->ndomain; i++) {
+        const struct domain *domain = &psf->domain[i];
+
+        bytes = psf->nspec * domain->ncoef * domain->count * sizeof *domain->coef;
+        to = memory_take(&copy, bytes, 1);
+        table->domain[i].coef = memory_take(&layout, bytes, 1);
+        if (to) memcpy(to, domain->coef, bytes);
+    }
+    return layout.used;
+}
+
+/* What a block must hold: for the frame, for so many bundles, for the arena. */
+static size_t block_bytes(const struct offload *offload, enum offload_block block)
+{
+    const size_t teams = offload->device->teams, held = offload->bundles_held;
+    const size_t nspot = spots_of_bundle(&offload->sizes) * held;
+    struct spot_table table;
+
+    switch (block) {
+    case BLOCK_IMAGE:
+    case BLOCK_IVAR:
+        return offload->pixels.nx * offload->pixels.ny * sizeof(float);
+    case BLOCK_PSF:
+        return lay_out_psf(&offload->spots.table, NULL, NULL, &table);
+    case BLOCK_SPOT_SCRATCH:
+        return teams * sizeof(struct spot_scratch);
+    case BLOCK_OVERLAP_SCRATCH:
+        return teams * offload_overlap_scratch(&offload->sizes, &offload->spots) * sizeof(double);
+    case BLOCK_TEAM_SHARED:
+        return teams * TEAM_SIZE * sizeof(double);
+    case BLOCK_BUNDLE_SPOTS:
+        return held * sizeof(struct spots);
+    case BLOCK_BUNDLE_OVERLAPS:
+        return held * sizeof(struct overlaps);
+    case BLOCK_VALUES:
+        return held * values_of_bundle(offload) * sizeof(double);
+    case BLOCK_CORNERS:
+        return 2 * nspot * sizeof(int);
+    case BLOCK_SUMS:
+        return nspot * overlaps_pairs(offload->sizes.band, offload->sizes.reach) * sizeof(double);
+    case BLOCK_Y:
+    case BLOCK_WEIGHT:
+    case BLOCK_MASKED:
+    case BLOCK_HOST_MASKED:
+        return nspot * sizeof(double);
+    case BLOCK_OFF_CCD:
+    case BLOCK_HOST_OFF_CCD:
+        return nspot * sizeof(bool);
+    case BLOCK_ARENA:
+        return offload->arena_bytes;
+    default:
+        return 0;
+    }
+}
+
+static void *reserve(const struct offload *offload, enum offload_block block)
+{
+    return offload_reserve(block, block_bytes(offload, block));
+}
+
+/* What all bundles share. */
+static bool reserve_scratch(struct offload *offload)
+{
+    offload->spot_scratch = reserve(offload, BLOCK_SPOT_SCRATCH);
+    offload->overlap_scratch = reserve(offload, BLOCK_OVERLAP_SCRATCH);
+    offload->team_shared = reserve(offload, BLOCK_TEAM_SHARED);
+    return offload->spot_scratch && offload->overlap_scratch && offload->team_shared;
+}
+
+static bool reserve_bundles(struct offload *offload)
+{
+    offload->bundle_spots = reserve(offload, BLOCK_BUNDLE_SPOTS);
+    offload->bundle_overlaps = reserve(offload, BLOCK_BUNDLE_OVERLAPS);
+    offload->values = reserve(offload, BLOCK_VALUES);
+    offload->corners = reserve(offload, BLOCK_CORNERS);
+    offload->sums = reserve(offload, BLOCK_SUMS);
+    offload->y = reserve(offload, BLOCK_Y);
+    offload->weight = reserve(offload, BLOCK_WEIGHT);
+    offload->masked = reserve(offload, BLOCK_MASKED);
+    offload->off_ccd = reserve(offload, BLOCK_OFF_CCD);
+    return offload->bundle_spots && offload->bundle_overlaps && offload->values && offload->corners &&
+           offload->sums && offload->y && offload->weight && offload->masked && offload->off_ccd;
+}
+
+/* Less where others took what was free a moment ago. */
+static bool reserve_arena(struct offload *offload)
+{
+    for (;;) {
+        offload->arena = reserve(offload, BLOCK_ARENA);
+        if (offload->arena) break;
+        if (offload->arena_bytes <= offload->sizes.arena_least) return false;
+        offload->arena_bytes = max_size(offload->arena_bytes / 2, offload->sizes.arena_least);
+    }
+    offload->arena_bytes = offload_reserved(BLOCK_ARENA);
+    return true;
+}
+
+/* Bundles and arena; fewer bundles where not even the least arena fits beside them. */
+static bool reserve_work(struct offload *offload)
+{
+    const size_t arena_bytes = offload->arena_bytes;
+
+    while (!reserve_bundles(offload) || !reserve_arena(offload)) {
+        offload_release(BLOCK_BUNDLE_SPOTS, BLOCK_ARENA + 1);
+        if (offload->bundles_held == 1) return false;
+        offload->bundles_held = (offload->bundles_held + 1) / 2;
+        offload->arena_bytes = arena_bytes;
+    }
+    return true;
+}
+
+/* The host's side. */
+static bool reserve_host(struct offload *offload)
+{
+    offload->host_bundle_spots = memory_zeroed(offload->bundles_held, sizeof(struct spots));
+    offload->host_bundle_overlaps = memory_zeroed(offload->bundles_held, sizeof(struct overlaps));
+    offload->host_masked = reserve(offload, BLOCK_HOST_MASKED);
+    offload->host_off_ccd = reserve(offload, BLOCK_HOST_OFF_CCD);
+    return offload->host_bundle_spots && offload->host_bundle_overlaps && offload->host_masked &&
+           offload->host_off_ccd;
+}
+
+/* Where the bundles' arrays are. */
+static void place_bundles(struct offload *offload)
+{
+    size_t nspot = spots_of_bundle(&offload->sizes);
+
+    for (size_t b = 0; b < offload->bundles_held; b++) {
+        struct spots *spots = &offload->host_bundle_spots[b];
+        struct overlaps *overlaps = &offload->host_bundle_overlaps[b];
+
+        *spots = offload->spots;
+        spots->memory = offload->values + b * values_of_bundle(offload);
+        spots->value = spots->memory + SPOT_LANES;
+        spots->column = offload->corners + 2 * b * nspot;
+        spots->row = spots->column + nspot;
+        overlaps->reach = offload->sizes.reach;
+        overlaps->sum = offload->sums + b * nspot * overlaps_pairs(offload->sizes.band, offload->sizes.reach);
+        overlaps->y = offload->y + b * nspot;
+        overlaps->weight = offload->weight + b * nspot;
+        overlaps->masked = offload->masked + b * nspot;
+        overlaps->off_ccd = offload->off_ccd + b * nspot;
+    }
+}
+
+/* How many bundles are held at a time, and how much the arena gets of what is left for both. All bundles,
+ * where half of the arena that is wanted fits beside them: each further batch repeats all launches. Else a
+ * quarter of the memory is for bundles: a patch takes about as much as its share of a bundle's spots does
+ * three times over. */
+static bool divide_memory(struct offload *offload, size_t left)
+{
+    const struct offload_sizes *sizes = &offload->sizes;
+    const size_t bundle = bundle_bytes(offload), all = bundle * sizes->nbundle;
+    const size_t wanted = max_size(sizes->arena_least, min_size(sizes->arena_most, ARENA_ENOUGH));
+    size_t most;
+
+    if (left < bundle || left - bundle < sizes->arena_least) return false;
+    if (all <= left && left - all >= max_size(sizes->arena_least, wanted / 2)) {
+        offload->bundles_held = sizes->nbundle;
+    } else {
+        most = max_size(1, min_size(left / 4, left - sizes->arena_least) / bundle);
+        offload->bundles_held = min_size(most, sizes->nbundle);
+    }
+    offload->arena_bytes = min_size(left - offload->bundles_held * bundle, wanted);
+    return true;
+}
+
+/* Chooses the sizes of all blocks by what is free or kept from the last frame. What is kept goes where it
+ * would stand in the way. */
+static bool choose_sizes(struct offload *offload)
+{
+    static const double usable = 0.9; /* of what is free: other allocations, fragments */
+    const size_t available =
+        (size_t)(usable * (double)device_memory_free(offload->device, offload_reserved_on_device()));
+    size_t fixed = 0, bytes = 0;
+
+    for (enum offload_block block = 0; block < BLOCK_BUNDLE_SPOTS; block++)
+        fixed += block_bytes(offload, block);
+    if (fixed > available || !divide_memory(offload, available - fixed)) return false;
+    for (enum offload_block block = 0; block < BLOCK_ON_HOST; block++)
+        bytes += max_size(offload_reserved(block), block_bytes(offload, block));
+    if (bytes > available) offload_release(0, BLOCK_ON_HOST);
+    return true;
+}
+
+static bool reserve_all(struct offload *offload)
+{
+    offload->image = reserve(offload, BLOCK_IMAGE);
+    offload->ivar = reserve(offload, BLOCK_IVAR);
+    offload->psf = reserve(offload, BLOCK_PSF);
+    return offload->image && offload->ivar && offload->psf && reserve_scratch(offload) &&
+           reserve_work(offload) && reserve_host(offload);
+}
+
+/* The PSF's coefficients go to the device, and offload->spots points to them there. */
+static bool copy_psf(struct offload *offload, const struct spots *psf)
+{
+    const size_t bytes = block_bytes(offload, BLOCK_PSF);
+    char *host = memory_zeroed(bytes, 1);
+    bool copied = host != NULL;
+
+    if (copied) {
+        lay_out_psf(&psf->table, offload->psf, host, &offload->spots.table);
+        copied = device_upload(offload->psf, host, bytes);
+    }
+    free(host);
+    return copied;
+}
+
+/* The copier, a thread: OpenMP's default device is each thread's own. */
+static void *copy_pixels(void *argument)
+{
+    struct offload *offload = argument;
+    const struct pixels *pixels = &offload->host_pixels;
+    const size_t bytes = block_bytes(offload, BLOCK_IMAGE);
+
+    omp_set_default_device(offload->device->number);
+    offload->is_copied = device_upload(offload->image, pixels->image, bytes) &&
+                         device_upload(offload->ivar, pixels->ivar, bytes);
+    return NULL;
+}
+
+static void begin_to_copy_pixels(struct offload *offload, const struct pixels *pixels)
+{
+    offload->host_pixels = *pixels;
+    offload->pixels.image = offload->image;
+    offload->pixels.ivar = offload->ivar;
+    offload->is_copying = pthread_create(&offload->copier, NULL, copy_pixels, offload) == 0;
+    if (!offload->is_copying) copy_pixels(offload);
+}
+
+bool offload_await_pixels(struct offload *offload)
+{
+    if (offload->is_copying) pthread_join(offload->copier, NULL);
+    offload->is_copying = false;
+    return offload->is_copied;
+}
+
+enum status offload_open(struct offload *offload, const struct device *device, const struct linalg *linalg,
+                         const struct offload_sizes *sizes, const struct pixels *pixels,
+                         const struct spots *psf, struct error *error)
+{
+    double unused;
+
+    *offload = (struct offload){
+        .device = device, .linalg = linalg, .sizes = *sizes, .pixels = *pixels, .spots = *psf};
+    offload->spots.memory = offload->spots.value = NULL;
+    offload->spots.column = offload->spots.row = NULL;
+    if (choose_sizes(offload) && reserve_all(offload)) {
+        if (copy_psf(offload, psf)) {
+            place_bundles(offload);
+            begin_to_copy_pixels(offload, pixels);
+            return STATUS_OK;
+        }
+        return error_set(error, STATUS_DEVICE, "%s takes no data: use --device host", device->name);
+    }
+    offload_forget();
+    unused = (double)device_memory_free(device, 0);
+    return error_set(error, STATUS_DEVICE,
+                     "%s: not enough memory for a frame, %.1f GiB are free: use --device host, or a GPU with "
+                     "fewer programs on it",
+                     device->name, unused / (1 << 30));
+}
+
+void offload_close(struct offload *offload)
+{
+    offload_await_pixels(offload);
+    free(offload->host_bundle_spots);
+    free(offload->host_bundle_overlaps);
+    *offload = (struct offload){0};
+}
+
+void offload_forget(void)
+{
+    offload_release(0, BLOCK_COUNT);
+}

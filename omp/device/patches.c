@@ -1,0 +1,232 @@
+/* Chunks of patches: from what is on the device to results on the host. */
+#include <omp.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/minmax.h"
+#include "device/nvtx.h"
+#include "omp/device/chunk.h"
+#include "omp/device/memory.h"
+
+size_t offload_patch_bytes(const struct offload_shape *shape, const struct linalg *linalg)
+{
+    struct chunk chunk;
+
+    return chunk_layout(shape, 1, 1, linalg, NULL, &chunk);
+}
+
+size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted)
+{
+    const size_t teams = offload->device->teams;
+    size_t fits = 0, above = wanted + 1;
+    struct chunk chunk;
+
+    while (above - fits > 1) {
+        size_t middle = fits + (above - fits) / 2;
+        size_t bytes = chunk_layout(shape, middle, teams, offload->linalg, NULL, &chunk);
+
+        if (bytes <= offload->arena_bytes)
+            fits = middle;
+        else
+            above = middle;
+    }
+    if (fits < wanted && fits > teams) fits -= fits % teams; /* the last teams would wait for a few */
+    return fits;
+}
+
+/* Where patches of each band begin. */
+static void find_bands(const struct patch *patch, struct chunk *chunk)
+{
+    for (size_t c = 0; c <= LINALG_ROOT_BAND_MAX; c++) chunk->first_of[c] = chunk->npatch;
+    for (size_t k = chunk->npatch; k-- > 0;) chunk->first_of[chunk_band(chunk, patch + k)] = k;
+}
+
+/* The chunk's arrays in the arena, and what they start from. False when the device fails. */
+static bool place(struct offload *offload, const struct offload_shape *shape, const struct patch *patch,
+                  const unsigned *bundle, size_t npatch, struct chunk *chunk)
+{
+    size_t bytes =
+        chunk_layout(shape, npatch, offload->device->teams, offload->linalg, offload->arena, chunk);
+
+    if (bytes > offload->arena_bytes) return false;
+    device_poison(offload->arena, bytes);
+    find_bands(patch, chunk);
+    chunk->pixels = offload->pixels;
+    chunk->spots = offload->bundle_spots;
+    chunk->overlaps = offload->bundle_overlaps;
+    chunk->overlap_scratch = offload->overlap_scratch;
+    chunk->overlap_scratch_size = offload_overlap_scratch(&offload->sizes, &offload->spots);
+    chunk->shared = offload->team_shared;
+    return device_upload((void *)chunk->patch, patch, npatch * sizeof *patch) &&
+           device_upload((void *)chunk->bundle, bundle, npatch * sizeof *bundle);
+}
+
+/* Marks patches whose systems failed; info[npatch] of one operation. */
+static void note_failures(size_t npatch, int failed, const int *info, int *bad)
+{
+    for (size_t k = 0; k < npatch; k++) bad[k] |= failed < 0 || info[k] != 0;
+}
+
+/* Cholesky factor and the band of the inverse, with x on the way. */
+static void factor_banded(const struct offload *offload, const struct chunk *chunk, int *info, int *bad)
+{
+    const struct linalg *linalg = offload->linalg;
+    int failed = linalg_band_cholesky(linalg, chunk->n, chunk->bands.tband, chunk->matrix, chunk->x,
+                                      chunk->npatch, info);
+
+    note_failures(chunk->npatch, failed, info, bad);
+    failed = linalg_band_inverse(linalg, chunk->n, chunk->bands.tband, chunk->bands.zband, chunk->matrix,
+                                 chunk->inverse, chunk->x, chunk->npatch, chunk->linalg, chunk->linalg_bytes,
+                                 info);
+    note_failures(chunk->npatch, failed, info, bad);
+}
+
+/* x and the blocks of the inverse. The factor must be looked at before it is destroyed. */
+static void factor_dense(const struct offload *offload, const struct chunk *chunk, int *info, int *bad)
+{
+    const struct linalg *linalg = offload->linalg;
+    const int teams = offload_teams(offload, chunk->npatch), team = offload->device->team_size;
+    int failed = linalg_cholesky(linalg, chunk->n, chunk->matrix, chunk->npatch, chunk->linalg,
+                                 chunk->linalg_bytes, info);
+
+    note_failures(chunk->npatch, failed, info, bad);
+    failed = linalg_cholesky_solve(linalg, chunk->n, 1, chunk->matrix, chunk->x, chunk->npatch, chunk->linalg,
+                                   chunk->linalg_bytes, info);
+    note_failures(chunk->npatch, failed, info, bad);
+    chunk_gather(chunk->there, chunk->npatch, teams, team);
+    failed =
+        linalg_inverse_blocks(linalg, chunk->n, chunk->shape.nwave, chunk->shape.core_nspec, chunk->matrix,
+                              chunk->dense_root, chunk->npatch, chunk->linalg, chunk->linalg_bytes, info);
+    note_failures(chunk->npatch, failed, info, bad);
+}
+
+/* What linalg_band_root() works on for the patches first ... last - 1, which are all that have band c. */
+static struct linalg_root root_of_band(const struct chunk *chunk, size_t c, size_t first, size_t last)
+{
+    const size_t core = chunk->shape.core_nspec, system = first * core;
+    struct linalg_root root = chunk_root(chunk);
+
+    root.batch = (last - first) * core;
+    root.band = c;
+    root.inverse = chunk_diagonals(chunk, system, c);
+    root.vector += system * root.nvec * root.n;
+    root.product += system * root.nvec * root.n;
+    root.root += system * (root.half + 1) * root.n;
+    root.edge += system * root.n;
+    root.spread += system;
+    return root;
+}
+
+/* The patches are in the order of their bands. */
+static int take_banded_roots(const struct offload *offload, const struct chunk *chunk, int *info)
+{
+    struct linalg_root root[LINALG_ROOT_BAND_MAX];
+    size_t nroot = 0;
+
+    for (size_t c = 1; c <= LINALG_ROOT_BAND_MAX; c++) {
+        size_t first = chunk->first_of[c], last = chunk->npatch;
+
+        for (size_t wider = c + 1; wider <= LINALG_ROOT_BAND_MAX; wider++)
+            last = min_size(last, chunk->first_of[wider]);
+        if (first < last) root[nroot++] = root_of_band(chunk, c, first, last);
+    }
+    return linalg_band_root(offload->linalg, root, nroot, chunk->linalg, chunk->linalg_bytes, info);
+}
+
+/* Square roots of all core spectra; info[npatch * core_nspec]. */
+static int take_roots(const struct offload *offload, const struct chunk *chunk, int *info)
+{
+    if (!chunk->shape.dense) return take_banded_roots(offload, chunk, info);
+    return linalg_inverse_sqrt(offload->linalg, chunk->shape.nwave, chunk->dense_root,
+                               chunk->npatch * chunk->shape.core_nspec, chunk->linalg, chunk->linalg_bytes,
+                               info);
+}
+
+static bool place_results(const struct chunk *chunk, struct offload_results *results)
+{
+    char *memory = offload_reserve(BLOCK_HOST_RESULTS, chunk->results_bytes);
+
+    chunk_results_layout(chunk, memory, results);
+    return memory != NULL;
+}
+
+/* What the linear algebra said of the systems, in the results' terms. */
+static void merge_failures(const struct chunk *chunk, const int *bad, int failed, const int *info,
+                           struct offload_results *results)
+{
+    const size_t core = chunk->shape.core_nspec;
+
+    for (size_t k = 0; k < chunk->npatch; k++) {
+        if (bad[k]) results->solved[k] = 0;
+        for (size_t s = k * core; s < (k + 1) * core; s++) {
+            if (failed < 0 || info[s] != 0) results->precise[s] = 0;
+        }
+    }
+}
+
+/* Adds the time since `start` to a stage, and returns the time now. */
+static double end_stage(double start, double *seconds)
+{
+    double now = omp_get_wtime();
+
+    *seconds += now - start;
+    stage_pop();
+    return now;
+}
+
+static bool solve(struct offload *offload, const struct chunk *chunk, int *info, int *bad,
+                  struct offload_results *results)
+{
+    const struct chunk *there = chunk->there;
+    const size_t npatch = chunk->npatch, nsystem = npatch * chunk->shape.core_nspec;
+    const int team = offload->device->team_size, teams = offload_teams(offload, npatch);
+    double now = omp_get_wtime();
+    bool copied;
+    int failed;
+
+    stage_push("normal equations");
+    chunk_fill(there, npatch, teams, team);
+    now = end_stage(now, &results->normal_seconds);
+    stage_push("factor and inverse");
+    if (chunk->shape.dense) {
+        factor_dense(offload, chunk, info, bad);
+    } else {
+        factor_banded(offload, chunk, info, bad);
+        chunk_gather(there, npatch, teams, team);
+    }
+    now = end_stage(now, &results->solve_seconds);
+    stage_push("square roots");
+    failed = take_roots(offload, chunk, info);
+    chunk_resolve(there, nsystem, offload_teams(offload, nsystem), team);
+    now = end_stage(now, &results->solve_seconds);
+    stage_push("chi2pix");
+    chunk_quality(there, npatch, teams, team);
+    now = end_stage(now, &results->quality_seconds);
+    stage_push("results");
+    copied = device_download(results->memory, chunk->results.memory, chunk->results_bytes);
+    end_stage(now, &results->copy_seconds);
+    if (copied) merge_failures(chunk, bad, failed, info, results);
+    return copied;
+}
+
+bool offload_solve(struct offload *offload, const struct offload_shape *shape, const struct patch *patch,
+                   const unsigned *bundle, size_t npatch, double regularize, double psferr,
+                   struct offload_results *results)
+{
+    struct chunk chunk;
+    bool placed = place(offload, shape, patch, bundle, npatch, &chunk);
+    int *info = memory_zeroed(npatch * max_size(1, shape->core_nspec), sizeof *info);
+    int *bad = memory_zeroed(npatch, sizeof *bad);
+    bool done = false;
+
+    *results = (struct offload_results){0};
+    chunk.regularize = regularize;
+    chunk.psferr = psferr;
+    if (placed && info && bad && place_results(&chunk, results) &&
+        device_upload(chunk.there, &chunk, sizeof chunk)) {
+        done = solve(offload, &chunk, info, bad, results);
+    }
+    free(info);
+    free(bad);
+    return done;
+}

@@ -1,0 +1,126 @@
+/* The overlaps of one spot by the 32 members of a part of a team, for devices: what overlap_kernel.h does for
+ * a single one. Each has every 32nd pixel of the spot in registers, and neighbours read neighbouring pixels
+ * of the others. */
+#ifndef UNSPOT_OMP_KERNELS_OVERLAP_LANES_H
+#define UNSPOT_OMP_KERNELS_OVERLAP_LANES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/team.h"
+#include "omp/kernels/overlap.h"
+
+enum {
+    LANE_PIXELS = 6,                      /* of a member at a time: DESI's 11 x 17 pixels are 5.8 times 32 */
+    LANE_EXCHANGE = TEAM_SIZE * TEAM_SUMS /* numbers that a team exchanges */
+};
+
+/* A member's pixels of a weighted spot; those that count nothing have the weight 0. */
+struct lane_pixels {
+    int row[LANE_PIXELS], column[LANE_PIXELS]; /* of the spot */
+    double weighed[LANE_PIXELS];
+};
+
+/* What struct spot_sums is made of, as far as a member's own pixels go. */
+struct lane_sums {
+    double y, weight, usable, count;
+};
+
+/* Pixels first + lane, + 32, ... of a spot times their weights, in the rows asked for. */
+TEAM_BODY void lane_weigh(struct member lane, const struct spots *spots, const struct pixels *pixels,
+                          size_t spot, int first, int row_min, int row_max, struct lane_pixels *own,
+                          struct lane_sums *sums)
+{
+    const int nx = (int)spots->nx, column0 = spots->column[spot], row0 = spots->row[spot];
+    const double *value = spots->value + spot * spots->nx * spots->ny;
+
+    row_min = max_int(row_min, 0);
+    row_max = min_int(min_int(row_max, (int)pixels->ny), row0 + (int)spots->ny);
+    DEVICE_UNROLL
+    for (int k = 0; k < LANE_PIXELS; k++) {
+        const int p = first + lane.index + k * TEAM_WARP, row = p / nx, column = p - row * nx;
+        const bool is_in = row0 + row >= row_min && row0 + row < row_max && column0 + column >= 0 &&
+                           column0 + column < (int)pixels->nx;
+        const ptrdiff_t at = is_in ? (ptrdiff_t)(row0 + row) * (ptrdiff_t)pixels->nx + column0 + column : 0;
+        const double a = is_in ? value[p] : 0, w = is_in ? (double)pixels->ivar[at] : 0;
+
+        own->row[k] = row;
+        own->column[k] = column;
+        own->weighed[k] = w * a;
+        sums->y += own->weighed[k] * (double)pixels->image[at];
+        sums->weight += own->weighed[k];
+        sums->usable += w > 0 ? a : 0;
+        sums->count += w > 0;
+    }
+}
+
+/* A member's part of the sum over the pixels that the spot shares with another. */
+TEAM_BODY double lane_overlap(const struct spots *spots, const struct lane_pixels *own, size_t spot,
+                              size_t other, int first)
+{
+    const int nx = (int)spots->nx, ny = (int)spots->ny;
+    const int rows = spots->row[other] - spots->row[spot],
+              columns = spots->column[other] - spots->column[spot];
+    const double *value =
+        spots->value + (ptrdiff_t)(other * spots->nx * spots->ny) - ((ptrdiff_t)rows * nx + columns) + first;
+    double sum = 0;
+
+    DEVICE_UNROLL
+    for (int k = 0; k < LANE_PIXELS; k++) {
+        const unsigned row = (unsigned)(own->row[k] - rows), column = (unsigned)(own->column[k] - columns);
+
+        if (row < (unsigned)ny && column < (unsigned)nx) sum += own->weighed[k] * value[k * TEAM_WARP];
+    }
+    return sum;
+}
+
+/* See overlaps_of_spot(). exchange: [32 members][TEAM_SUMS], of this part; stores: or the sums are for
+ * nothing. Every part of a team must come here. The result is every member's. */
+TEAM_BODY struct spot_sums overlaps_by_lanes(struct member lane, const struct overlaps *overlaps,
+                                             const struct spots *spots, const struct pixels *pixels,
+                                             size_t spec, size_t wave, int row_min, int row_max, bool stores,
+                                             double *exchange, double *sum)
+{
+    const size_t width = 2 * overlaps->reach + 1, count = overlaps->band + 1,
+                 spot = spec * spots->nwave + wave;
+    const int npix = (int)(spots->nx * spots->ny);
+    struct lane_sums sums = {0};
+
+    for (int first = 0; first < npix; first += LANE_PIXELS * TEAM_WARP) {
+        struct lane_pixels own;
+
+        lane_weigh(lane, spots, pixels, spot, first, row_min, row_max, &own, &sums);
+        for (size_t r = 0; r < width; r++) {
+            const size_t other = spec + r - overlaps->reach;
+            const bool exists = spec + r >= overlaps->reach && other < spots->nspec;
+
+            for (size_t d0 = 0; d0 < count; d0 += TEAM_SUMS) {
+                const size_t d = d0 + (size_t)lane.index;
+                double part[TEAM_SUMS], total;
+
+                DEVICE_UNROLL
+                for (size_t e = 0; e < TEAM_SUMS; e++) {
+                    const size_t far = d0 + e;
+                    const bool is_pair =
+                        exists && far < count && wave + far < spots->nwave &&
+                        (far > 0 || r >= overlaps->reach); /* at distance 0 the lower triangle */
+
+                    part[e] = is_pair ? lane_overlap(spots, &own, spot, other * spots->nwave + wave + far,
+                                                     first + lane.index)
+                                      : 0;
+                }
+                total = team_sums(lane, part, exchange);
+                if (stores && lane.index < TEAM_SUMS && d < count) {
+                    sum[r * count + d] = first == 0 ? total : sum[r * count + d] + total;
+                }
+            }
+        }
+    }
+    sums.y = team_sum(lane, sums.y, exchange);
+    sums.weight = team_sum(lane, sums.weight, exchange);
+    sums.usable = team_sum(lane, sums.usable, exchange);
+    sums.count = team_sum(lane, sums.count, exchange);
+    return overlap_sums(spots, sums.y, sums.weight, sums.usable, (size_t)sums.count);
+}
+
+#endif

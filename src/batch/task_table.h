@@ -1,0 +1,43 @@
+/* The table of frames that unspot batch extracts.
+ *
+ * A line is a frame: IMAGE PSF OUTPUT [WAVELENGTH [MODEL [OPTIONS...]]], separated by blanks; "-" for a
+ * wavelength grid or a model that is not asked for. OPTIONS are those of unspot extract. Words with blanks
+ * are quoted as in a shell. Empty lines and lines that begin with # say nothing. */
+#ifndef UNSPOT_BATCH_TASK_TABLE_H
+#define UNSPOT_BATCH_TASK_TABLE_H
+
+#include <stddef.h>
+
+#include "base/log.h"
+#include "base/status.h"
+#include "extract/arguments.h"
+
+struct tasks {
+    const char *name; /* of the file, for messages */
+    char *text;       /* the file, its lines cut apart */
+    size_t count;
+    struct task {
+        size_t line; /* of the file, from 1 */
+        char *text;  /* within text */
+    } *list;
+    const char **common; /* options of every task, before its own */
+    size_t ncommon;
+};
+
+/* Reads the file into *text, with a final 0; its length, without, is *size. The caller frees it. */
+enum status tasks_read(const char *path, char **text, size_t *size, struct error *error);
+
+/* Finds the tasks in text, which is taken over. Nothing in a line is looked at yet. Release with
+ * tasks_free(), whatever the status. */
+enum status tasks_split(struct tasks *tasks, const char *name, char *text, struct error *error);
+void tasks_free(struct tasks *tasks);
+
+/* The command line of unspot extract that a task stands for. STATUS_USAGE says file and line. The caller
+ * releases *arguments with arguments_free(), whatever the status. */
+enum status tasks_arguments(const struct tasks *tasks, size_t task, struct arguments *arguments,
+                            struct error *error);
+
+/* Checks all lines, and that no two of them write the same file. */
+enum status tasks_check(const struct tasks *tasks, struct error *error);
+
+#endif

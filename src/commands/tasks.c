@@ -1,0 +1,288 @@
+/* unspot tasks: the frames of a night or an exposure, from DESI's folders, as a table for unspot batch. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "commands/command.h"
+#include "io/output.h"
+#include "io/path.h"
+#include "run/options.h"
+
+enum { PETALS = 10, NAME = 1024, PATH = 4096 };
+
+struct options {
+    char *desi, *night, *expid, *cameras, *to, *output, *loglevel;
+    int model;
+    struct log log;
+};
+
+/* What desi_proc passes to desi_extract_spectra for each kind of camera. */
+static const struct band {
+    char name;
+    const char *wavelength;
+    const char *psferr;
+} bands[] = {{'b', "3600,5800,0.8", "0.04"}, {'r', "5760,7620,0.8", "0.01"}, {'z', "7520,9824,0.8", "0.01"}};
+
+enum { BANDS = sizeof bands / sizeof bands[0], DESI_MASKBITS = 767 };
+
+static void options_free(struct options *options)
+{
+    free(options->desi);
+    free(options->night);
+    free(options->expid);
+    free(options->cameras);
+    free(options->to);
+    free(options->output);
+    free(options->loglevel);
+}
+
+static bool is_digits(const char *text, size_t min, size_t max)
+{
+    size_t length = strspn(text, "0123456789");
+
+    return length >= min && length <= max && text[length] == '\0';
+}
+
+/* wanted[band][petal] from "b0,r3,z": a band alone stands for its ten cameras. */
+static enum status parse_cameras(const char *text, bool wanted[BANDS][PETALS], struct error *error)
+{
+    memset(wanted, 0, sizeof(bool[BANDS][PETALS]));
+    for (const char *c = text;; c++) {
+        const struct band *band = NULL;
+        bool all;
+
+        for (int i = 0; i < BANDS; i++) {
+            if (*c && tolower((unsigned char)*c) == bands[i].name) band = &bands[i];
+        }
+        all = band && !isdigit((unsigned char)c[1]);
+        if (band) {
+            for (int petal = 0; petal < PETALS; petal++)
+                wanted[band - bands][petal] |= all || petal == c[1] - '0';
+            c += all ? 1 : 2;
+        }
+        if (!band || (*c && *c != ',')) {
+            return error_set(error, STATUS_USAGE,
+                             "--cameras %s: expected a list such as b0,r0,z (z: z0 to z9)", text);
+        }
+        if (!*c) return STATUS_OK;
+    }
+}
+
+static enum status parse(int argc, const char **argv, struct options *options, bool wanted[BANDS][PETALS],
+                         struct error *error)
+{
+    const struct poptOption table[] = {
+        {"desi", 0, POPT_ARG_STRING, &options->desi, 0,
+         "a production: the folder that holds preproc/ and exposures/ or calibnight/", "DIR"},
+        {"night", 0, POPT_ARG_STRING, &options->night, 0, "night to list", "YYYYMMDD"},
+        {"expid", 0, POPT_ARG_STRING, &options->expid, 0, "this exposure only", "N"},
+        {"cameras", 0, POPT_ARG_STRING, &options->cameras, 0,
+         "these cameras only, such as b0,r0,z (z: z0 to z9)", "LIST"},
+        {"to", 0, POPT_ARG_STRING, &options->to, 0,
+         "where exposures/NIGHT/EXPID/frame-* will be written, an existing folder; these folders are made "
+         "there; without it: DIR of --desi",
+         "DIR"},
+        {"model", 0, POPT_ARG_NONE, &options->model, 0, "also model images, exposures/NIGHT/EXPID/model-*",
+         NULL},
+        {"output", 'o', POPT_ARG_STRING, &options->output, 0, "table to write; without it: standard output",
+         "FILE"},
+        {"loglevel", 0, POPT_ARG_STRING, &options->loglevel, 0, "debug, info (the default), warn or error",
+         "LEVEL"},
+        POPT_AUTOHELP POPT_TABLEEND};
+    enum status status =
+        options_parse("tasks", "--desi DIR --night YYYYMMDD [OPTIONS]", argc, argv, table, 0, 0, NULL, error);
+
+    if (status != STATUS_OK) return status;
+    if (!options->desi || !options->night) {
+        return error_set(error, STATUS_USAGE, "--%s is missing (see unspot tasks --help)",
+                         options->desi ? "night" : "desi");
+    }
+    if (!is_digits(options->night, 8, 8))
+        return error_set(error, STATUS_USAGE, "--night %s: expected YYYYMMDD", options->night);
+    if (options->expid && !is_digits(options->expid, 1, 8))
+        return error_set(error, STATUS_USAGE, "--expid %s: expected a number of up to 8 digits",
+                         options->expid);
+    status = options_loglevel(options->loglevel ? options->loglevel : "info", &options->log, error);
+    return status == STATUS_OK ? parse_cameras(options->cameras ? options->cameras : "b,r,z", wanted, error)
+                               : status;
+}
+
+/* Names of 8 digits in a folder, in their order. */
+static int is_exposure(const struct dirent *entry)
+{
+    return is_digits(entry->d_name, 8, 8);
+}
+
+static bool exists(const char *name, char *found, size_t size)
+{
+    struct stat info;
+
+    path_of_input(name, found, size);
+    return stat(found, &info) == 0;
+}
+
+/* The PSF as fitted or shifted for this exposure, else that of the night. */
+static bool find_psf(const struct options *options, const char *expid, const char *camera, char *found)
+{
+    char name[PATH];
+
+    snprintf(name, sizeof name, "%s/exposures/%s/%s/psf-%s-%s.fits", options->desi, options->night, expid,
+             camera, expid);
+    if (exists(name, found, PATH)) return true;
+    snprintf(name, sizeof name, "%s/calibnight/%s/psfnight-%s-%s.fits", options->desi, options->night, camera,
+             options->night);
+    return exists(name, found, PATH);
+}
+
+/* A name as tasks.h reads it back: quoted where it has to be. */
+static void print_name(FILE *file, const char *name)
+{
+    bool plain = name[strcspn(name, " \t\r'\"\\#")] == '\0';
+
+    if (!plain) putc('"', file);
+    for (const char *c = name; *c; c++) {
+        if (*c == '"' || *c == '\\') putc('\\', file);
+        putc(*c, file);
+    }
+    if (!plain) putc('"', file);
+    putc(' ', file);
+}
+
+/* 1 when there is a line for the camera, 0 when there is no image of it. */
+static size_t print_camera(FILE *file, const struct options *options, const char *expid,
+                           const struct band *band, int petal)
+{
+    char camera[3] = {band->name, (char)('0' + petal), '\0'};
+    char image[PATH], psf[PATH], name[PATH], folder[PATH / 2];
+
+    snprintf(name, sizeof name, "%s/preproc/%s/%s/preproc-%s-%s.fits.gz", options->desi, options->night,
+             expid, camera, expid);
+    if (!exists(name, image, sizeof image)) return 0;
+    if (!find_psf(options, expid, camera, psf)) {
+        log_warning(&options->log, "exposure %s, camera %s: an image, but no PSF: left out", expid, camera);
+        return 0;
+    }
+    print_name(file, image);
+    print_name(file, psf);
+    snprintf(folder, sizeof folder, "%s/exposures/%s/%s", options->to ? options->to : options->desi,
+             options->night, expid);
+    snprintf(name, sizeof name, "%s/frame-%s-%s.fits.gz", folder, camera, expid);
+    print_name(file, name);
+    fprintf(file, "%s ", band->wavelength);
+    snprintf(name, sizeof name, "%s/model-%s-%s.fits.gz", folder, camera, expid);
+    print_name(file, options->model ? name : "-");
+    fprintf(file, "--psferr %s --maskbits %d\n", band->psferr, DESI_MASKBITS);
+    return 1;
+}
+
+/* Folders exposures/NIGHT/EXPID beneath an existing one. */
+static enum status make_folders(const struct options *options, const char *expid, struct error *error)
+{
+    const char *parts[3] = {"exposures", options->night, expid};
+    char folder[PATH];
+    size_t length = (size_t)snprintf(folder, NAME, "%s", options->to ? options->to : options->desi);
+
+    if (length >= NAME) return error_set(error, STATUS_USAGE, "%.200s...: the name is too long", options->to);
+    for (int i = 0; i < 3; i++) {
+        length += (size_t)snprintf(folder + length, sizeof folder - length, "/%s", parts[i]);
+        if (mkdir(folder, 0777) == 0 || errno == EEXIST) continue;
+        return error_set(error, STATUS_IO, "%s: cannot make this folder: %s", folder, strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+static enum status print_exposure(FILE *file, const struct options *options, const char *expid,
+                                  bool wanted[BANDS][PETALS], size_t *count, struct error *error)
+{
+    size_t before = *count;
+
+    if (options->expid && atol(options->expid) != atol(expid)) return STATUS_OK;
+    for (int band = BANDS - 1; band >= 0; band--) { /* z first: the longest frames are begun early */
+        for (int petal = 0; petal < PETALS; petal++) {
+            if (wanted[band][petal]) *count += print_camera(file, options, expid, &bands[band], petal);
+        }
+    }
+    return *count > before ? make_folders(options, expid, error) : STATUS_OK;
+}
+
+static enum status print_night(FILE *file, const struct options *options, bool wanted[BANDS][PETALS],
+                               struct error *error)
+{
+    char folder[PATH];
+    struct dirent **exposure = NULL;
+    size_t frames = 0;
+    enum status status = STATUS_OK;
+    int count;
+
+    snprintf(folder, sizeof folder, "%s/preproc/%s", options->desi, options->night);
+    count = scandir(folder, &exposure, is_exposure, alphasort);
+    if (count < 0) return error_set(error, STATUS_IO, "%s: cannot be listed: %s", folder, strerror(errno));
+    fprintf(file, "# night %s of %s: image psf output wavelength model options\n", options->night,
+            options->desi);
+    for (int i = 0; i < count; i++) {
+        if (status == STATUS_OK)
+            status = print_exposure(file, options, exposure[i]->d_name, wanted, &frames, error);
+        free(exposure[i]);
+    }
+    free(exposure);
+    if (status != STATUS_OK) return status;
+    if (frames == 0)
+        return error_set(error, STATUS_IO, "%s: no such frames with a PSF in it%s%s", folder,
+                         options->expid ? ", of exposure " : "", options->expid ? options->expid : "");
+    log_info(&options->log, "%zu frames", frames);
+    return STATUS_OK;
+}
+
+static enum status write_file(const char *path, const char *text, struct error *error)
+{
+    struct output output;
+    enum status status = output_begin(&output, path, error);
+    FILE *file;
+    bool good;
+
+    if (status != STATUS_OK) return status;
+    file = fopen(output.temporary, "w");
+    good = file && fputs(text, file) >= 0;
+    if (file) good = fclose(file) == 0 && good;
+    if (good) return output_commit(&output, error);
+    status = error_set(error, STATUS_IO, "%s: cannot write: %s", path, strerror(errno));
+    output_abandon(&output);
+    return status;
+}
+
+/* Into memory first: what fails leaves no half of a table. */
+static enum status list_night(const struct options *options, bool wanted[BANDS][PETALS], struct error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    enum status status;
+
+    if (!memory) return memory_error(error, "table of tasks");
+    status = print_night(memory, options, wanted, error);
+    if (fclose(memory) != 0 && status == STATUS_OK) status = memory_error(error, "table of tasks");
+    if (status == STATUS_OK && options->output) {
+        status = write_file(options->output, text, error);
+    } else if (status == STATUS_OK && (fputs(text, stdout) < 0 || fflush(stdout) != 0)) {
+        status = error_set(error, STATUS_IO, "standard output: cannot write: %s", strerror(errno));
+    }
+    free(text);
+    return status;
+}
+
+enum status tasks_command(int argc, const char **argv, struct error *error)
+{
+    struct options options = {0};
+    bool wanted[BANDS][PETALS];
+    enum status status = parse(argc, argv, &options, wanted, error);
+
+    if (status == STATUS_OK) status = list_night(&options, wanted, error);
+    options_free(&options);
+    return status;
+}

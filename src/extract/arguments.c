@@ -1,0 +1,152 @@
+#include "extract/arguments.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/options.h"
+
+static const struct arguments default_arguments = {.nspec = 500,
+                                                   .bundlesize = 25,
+                                                   .nsubbundles = 5,
+                                                   .nwavestep = 50,
+                                                   .wavepad = 10,
+                                                   .maskbits = -1,
+                                                   .wavepad_frac = 0.2,
+                                                   .pixpad_frac = 0.8,
+                                                   .psferr = psferr_of_psf};
+
+void arguments_free(struct arguments *arguments)
+{
+    free(arguments->input);
+    free(arguments->psf);
+    free(arguments->output);
+    free(arguments->model);
+    free(arguments->wavelength);
+    free(arguments->loglevel);
+    free(arguments->timing);
+    free(arguments->progress);
+    free(arguments->patch);
+    free(arguments->solver);
+    free(arguments->device);
+    free(arguments->backend);
+}
+
+static enum status require_file_names(const struct arguments *arguments, struct error *error)
+{
+    if (!arguments->input)
+        return error_set(error, STATUS_USAGE, "--input is missing (see unspot extract --help)");
+    if (!arguments->psf)
+        return error_set(error, STATUS_USAGE, "--psf is missing (see unspot extract --help)");
+    if (!arguments->output) {
+        return error_set(error, STATUS_USAGE, "--output is missing (see unspot extract --help)");
+    }
+    return STATUS_OK;
+}
+
+/* The numbers, each with the range in which it makes sense. */
+static enum status check_numbers(const struct arguments *arguments, struct error *error)
+{
+    const struct {
+        const char *name;
+        double value, min, max;
+    } ranges[] = {
+        {"--specmin", arguments->specmin, 0, 1e6},
+        {"--nspec", arguments->nspec, 1, 1e6},
+        {"--bundlesize", arguments->bundlesize, 1, 1e4},
+        {"--nsubbundles", arguments->nsubbundles, 1, 1e4},
+        {"--nwavestep", arguments->nwavestep, 1, 1e5},
+        {"--wavepad", arguments->wavepad, 0, 1e4},
+        {"--wavepad-frac", arguments->wavepad_frac, 0, 100},
+        {"--pixpad-frac", arguments->pixpad_frac, 0, 1},
+        {"--regularize", arguments->regularize, 0, 1e10},
+        {"--psferr", arguments->psferr == psferr_of_psf ? 0 : arguments->psferr, 0, 1e3},
+        {"--threads", arguments->threads, 0, 4096},
+    };
+
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        if (ranges[i].value >= ranges[i].min && ranges[i].value <= ranges[i].max) continue;
+        return error_set(error, STATUS_USAGE, "%s %g: expected a number from %g to %g", ranges[i].name,
+                         ranges[i].value, ranges[i].min, ranges[i].max);
+    }
+    return STATUS_OK;
+}
+
+/* Strings that were not given: only now, as popt would leak what it replaces. */
+static enum status fill_in(char **string, const char *value, struct error *error)
+{
+    if (!*string) *string = strdup(value);
+    return *string ? STATUS_OK : error_set(error, STATUS_MEMORY, "out of memory for the command line");
+}
+
+enum status arguments_parse(int argc, const char **argv, struct arguments *arguments, struct error *error)
+{
+    const struct poptOption table[] = {
+        {"input", 'i', POPT_ARG_STRING, &arguments->input, 0,
+         "pre-processed image (.fits, .fits.gz, .fits.fz)", "FILE"},
+        {"psf", 'p', POPT_ARG_STRING, &arguments->psf, 0, "Gauss-Hermite PSF of the camera", "FILE"},
+        {"output", 'o', POPT_ARG_STRING, &arguments->output, 0, "frame to write; gzipped when it ends in .gz",
+         "FILE"},
+        {"model", 'm', POPT_ARG_STRING, &arguments->model, 0, "also write the model image", "FILE"},
+        {"wavelength", 'w', POPT_ARG_STRING, &arguments->wavelength, 0,
+         "first and last wavelength and step, Angstrom; without it: the PSF's range, step 0.8",
+         "WMIN,WMAX,DW"},
+        {"specmin", 's', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->specmin, 0, "first spectrum",
+         "N"},
+        {"nspec", 'n', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->nspec, 0, "number of spectra",
+         "N"},
+        {"regularize", 'r', POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->regularize, 0,
+         "strength of the pull of the deconvolved flux towards 0", "X"},
+        {"bundlesize", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->bundlesize, 0,
+         "spectra per bundle of fibers", "N"},
+        {"nsubbundles", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->nsubbundles, 0,
+         "patches across a bundle; need not divide its size", "N"},
+        {"nwavestep", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->nwavestep, 0,
+         "wavelengths of a patch, without padding", "N"},
+        {"wavepad", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->wavepad, 0,
+         "wavelengths of padding on each side of a patch", "N"},
+        {"wavepad-frac", 0, POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->wavepad_frac, 0,
+         "further padding, as a fraction of --wavepad", "X"},
+        {"pixpad-frac", 0, POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->pixpad_frac, 0,
+         "fraction of the padding's rows of pixels that is used", "X"},
+        {"psferr", 0, POPT_ARG_DOUBLE, &arguments->psferr, 0,
+         "fractional error of the PSF, for chi2pix only; without it: the PSF's PSFERR, else 0.01", "X"},
+        {"maskbits", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->maskbits, 0,
+         "bits of MASK that make a pixel unusable: -1 all (as spex), 767 as desi_extract_spectra", "N"},
+        {"patch", 0, POPT_ARG_STRING, &arguments->patch, 0,
+         "step: solve patches of --nwavestep wavelengths (the default, as gpu_specter); bundle: solve a "
+         "bundle as one "
+         "system, without seams",
+         "KIND"},
+        {"solver", 0, POPT_ARG_STRING, &arguments->solver, 0,
+         "banded (the default), or dense, the second opinion", "NAME"},
+        {"device", 0, POPT_ARG_STRING, &arguments->device, 0,
+         "auto: a GPU when one works, else the CPU (the default); host: the CPU; gpu: a GPU or an error; a "
+         "number: that OpenMP device",
+         "NAME"},
+        {"backend", 0, POPT_ARG_STRING, &arguments->backend, 0,
+         "linear algebra on the CPU: lapack (the default), or ref (plain C, slow)", "NAME"},
+        {"threads", 0, POPT_ARG_INT, &arguments->threads, 0,
+         "threads; without it: OMP_NUM_THREADS, else all cores", "N"},
+        {"timing", 0, POPT_ARG_STRING, &arguments->timing, 0, "write the time of each stage, as JSON",
+         "FILE"},
+        {"progress", 0, POPT_ARG_STRING, &arguments->progress, 0,
+         "progress bar: auto (on a terminal; the default), always, never", "WHEN"},
+        {"loglevel", 0, POPT_ARG_STRING, &arguments->loglevel, 0, "debug, info (the default), warn or error",
+         "LEVEL"},
+        POPT_AUTOHELP POPT_TABLEEND};
+    const char *device = getenv("UNSPOT_DEVICE");
+    enum status status;
+
+    *arguments = default_arguments;
+    status =
+        options_parse("extract", "-i IMAGE -p PSF -o FRAME [OPTIONS]", argc, argv, table, 0, 0, NULL, error);
+    if (status == STATUS_OK) status = fill_in(&arguments->patch, "step", error);
+    if (status == STATUS_OK) status = fill_in(&arguments->solver, "banded", error);
+    if (status == STATUS_OK) status = fill_in(&arguments->device, device ? device : "auto", error);
+    if (status == STATUS_OK) status = fill_in(&arguments->backend, "lapack", error);
+    if (status == STATUS_OK) status = fill_in(&arguments->progress, "auto", error);
+    if (status == STATUS_OK) status = fill_in(&arguments->loglevel, "info", error);
+    if (status == STATUS_OK) status = require_file_names(arguments, error);
+    return status == STATUS_OK ? check_numbers(arguments, error) : status;
+}

@@ -1,0 +1,131 @@
+#include "extract/fibermap.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/minmax.h"
+
+enum { CARD = 80 };
+
+void cards_value(const struct cards *cards, const char *name, char *value, size_t size)
+{
+    char start[11];
+
+    snprintf(start, sizeof start, "%-8.8s= ", name);
+    value[0] = '\0';
+    for (size_t i = 0; i < cards->count; i++) {
+        const char *text = cards->text + i * CARD, *end = text + CARD;
+        char stop;
+        size_t length = 0;
+
+        if (strncmp(text, start, 10) != 0) continue;
+        text += 10;
+        while (text < end && *text == ' ') text++;
+        stop = text < end && *text == '\'' ? '\'' : '/';
+        if (stop == '\'') text++;
+        while (text < end && *text != stop && length + 1 < size) value[length++] = *text++;
+        while (length > 0 && value[length - 1] == ' ') length--;
+        value[length] = '\0';
+        return;
+    }
+}
+
+/* Bytes of a table cell from its TFORM, "500D" or "3A". */
+static size_t cell_bytes(const char *form)
+{
+    static const struct {
+        char type;
+        size_t bytes;
+    } sizes[] = {{'L', 1}, {'B', 1}, {'A', 1}, {'I', 2},  {'J', 4}, {'K', 8},
+                 {'E', 4}, {'D', 8}, {'C', 8}, {'M', 16}, {'P', 8}, {'Q', 16}};
+    char *type;
+    size_t repeat = strtoul(form, &type, 10);
+
+    if (type == form) repeat = 1;
+    if (*type == 'X') return (repeat + 7) / 8;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        if (*type == sizes[i].type) return repeat * sizes[i].bytes;
+    }
+    return 0;
+}
+
+/* Offset of the 32-bit integer column FIBER within a row, or -1. */
+static long fiber_offset(const struct table *table)
+{
+    size_t offset = 0;
+
+    for (int field = 1; field <= 999; field++) {
+        char keyword[16], form[CARD], name[CARD];
+
+        snprintf(keyword, sizeof keyword, "TFORM%d", field);
+        cards_value(&table->header, keyword, form, sizeof form);
+        snprintf(keyword, sizeof keyword, "TTYPE%d", field);
+        cards_value(&table->header, keyword, name, sizeof name);
+        if (form[0] == '\0') return -1;
+        if (strcmp(name, "FIBER") == 0 && (strcmp(form, "J") == 0 || strcmp(form, "1J") == 0)) break;
+        offset += cell_bytes(form);
+    }
+    return offset + 4 <= table->row_bytes ? (long)offset : -1;
+}
+
+static long fiber_of(const struct table *table, long offset, size_t row)
+{
+    const unsigned char *bytes = table->rows + row * table->row_bytes + offset;
+
+    return (int32_t)((uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 |
+                     bytes[3]);
+}
+
+/* Row of the table that holds a spectrum, or nrows when there is none. */
+static size_t find_row(const struct table *table, long offset, long petal, size_t psf_nspec, size_t spectrum)
+{
+    long fiber = petal * FIBERS_PER_PETAL + (long)spectrum;
+
+    if (table->nrows <= max_size(psf_nspec, FIBERS_PER_PETAL) || offset < 0 || petal < 0) return spectrum;
+    for (size_t row = 0; row < table->nrows; row++) {
+        if (fiber_of(table, offset, row) == fiber) return row;
+    }
+    return table->nrows;
+}
+
+enum status fibermap_select(const struct table *fibermap, const char *camera, size_t psf_nspec,
+                            size_t specmin, size_t nspec, struct table *selected, long *fibermin,
+                            struct error *error)
+{
+    long petal = camera[0] && isdigit((unsigned char)camera[1]) ? camera[1] - '0' : -1;
+    long offset;
+
+    memset(selected, 0, sizeof *selected);
+    *fibermin = (petal > 0 ? petal * FIBERS_PER_PETAL : 0) + (long)specmin;
+    if (fibermap->header.count == 0) return STATUS_OK;
+    offset = fiber_offset(fibermap);
+    selected->header.text = memory_zeroed(fibermap->header.count, CARD);
+    selected->rows = memory_zeroed(nspec, fibermap->row_bytes);
+    if (!selected->header.text || !selected->rows) return memory_error(error, "fibermap");
+    memcpy(selected->header.text, fibermap->header.text, fibermap->header.count * CARD);
+    selected->header.count = fibermap->header.count;
+    selected->row_bytes = fibermap->row_bytes;
+    selected->nrows = nspec;
+    for (size_t i = 0; i < nspec; i++) {
+        size_t row = find_row(fibermap, offset, petal, psf_nspec, specmin + i);
+
+        if (row >= fibermap->nrows) {
+            return error_set(error, STATUS_MISMATCH,
+                             "FIBERMAP has no row for spectrum %zu (it has %zu rows): extract fewer spectra "
+                             "with --nspec, or repair the table",
+                             specmin + i, fibermap->nrows);
+        }
+        memcpy(selected->rows + i * selected->row_bytes, fibermap->rows + row * fibermap->row_bytes,
+               fibermap->row_bytes);
+        if (offset >= 0) {
+            long fiber = fiber_of(fibermap, offset, row);
+
+            if (i == 0 || fiber < *fibermin) *fibermin = fiber;
+        }
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,70 @@
+/* How a frame is divided: bundles of spectra, whose spots are evaluated together, and patches of a bundle.
+ *
+ * Bundles are counted from spectrum 0 of the PSF and patches from the first wavelength, whatever part of the
+ * frame is asked for: a spectrum's result does not depend on which others are extracted in the same run. */
+#ifndef UNSPOT_EXTRACT_PLAN_H
+#define UNSPOT_EXTRACT_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/psf.h"
+#include "base/status.h"
+#include "omp/patch.h"
+
+struct plan_options {
+    double wave_min, wave_max, wave_step; /* Angstrom, wave_max included */
+    size_t specmin, nspec;                /* spectra to extract */
+    size_t bundlesize;                    /* spectra on one fiber block of the slit */
+    size_t nsubbundles;                   /* patches across a bundle */
+    size_t nwavestep;                     /* wavelengths of a patch's core */
+    size_t wavepad;                       /* wavelengths of padding on each side */
+    bool whole_bundles; /* solve each bundle, all its spectra, as one system instead of patch by patch; banded
+                           only */
+    double pixpad_frac; /* how many of the extra rows that the padding touches are used, as a fraction */
+};
+
+/* One patch and where its results go. The core of the last patch of a row may reach beyond the grid, and that
+ * of a bundle's patch beyond the spectra asked for: only part of it is kept. */
+struct planned_patch {
+    struct patch patch;
+    size_t first_spec; /* spectrum of the frame (row of the output) of the patch's core spectrum skip_spec */
+    size_t skip_spec;  /* core spectra before the first one that is kept */
+    size_t keep_nspec;
+    size_t first_wave; /* wavelength of the frame of the patch's first core wavelength */
+    size_t keep_nwave;
+};
+
+struct planned_bundle {
+    size_t specmin, nspec;         /* spectra of the PSF whose spots are needed */
+    size_t band;                   /* the largest of its patches */
+    size_t first_patch, npatch;    /* of the plan's patches */
+    size_t keep_first, keep_nspec; /* spectra asked for, counted from specmin */
+};
+
+struct plan {
+    size_t nwave;           /* bins of the output grid */
+    double spot_wave_min;   /* Angstrom: first wavelength of the spots, padding included */
+    size_t spot_nwave;      /* number of wavelengths of the spots */
+    size_t spot_wave_first; /* index among these of the first output bin */
+    size_t nbundle, npatch;
+    struct planned_bundle *bundle;
+    struct planned_patch *patch;
+    /* the largest of each over all bundles or patches: sizes of workspaces */
+    size_t bundle_nspec, patch_nspec, patch_nwave, core_nspec, core_nwave, band, npix;
+    size_t reach; /* spots of spectra more than reach apart share no pixel */
+};
+
+/* Divides the frame; the caller releases *plan with plan_free(), whatever the status. */
+enum status plan_make(struct plan *plan, const struct plan_options *options, const struct psf *psf,
+                      struct error *error);
+void plan_free(struct plan *plan);
+
+/* The columns of the CCD that the spots of `count` bundles touch, the last one excluded; none when all are
+ * off the CCD. */
+void plan_columns(const struct plan *plan, size_t bundle, size_t count, size_t *min, size_t *max);
+
+/* The most columns that one bundle has. */
+size_t plan_widest_bundle(const struct plan *plan);
+
+#endif

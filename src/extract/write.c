@@ -1,0 +1,128 @@
+/* What unspot extract writes, and what its headers say. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "extract/fibermap.h"
+#include "extract/mask.h"
+#include "extract/session.h"
+#include "io/frame_file.h"
+#include "io/image_file.h"
+#include "run/provenance.h"
+#include "run/version.h"
+
+/* The options that the numbers depend on, in one line: equal lines and inputs give equal frames. */
+static void describe_options(const struct session *session, char *text, size_t size)
+{
+    const struct plan_options *plan = &session->options.plan;
+
+    snprintf(
+        text, size,
+        "wavelength=%.10g,%.10g,%.10g specmin=%zu nspec=%zu bundlesize=%zu nsubbundles=%zu nwavestep=%zu "
+        "wavepad=%zu pixpad-frac=%g regularize=%g psferr=%g maskbits=%d patch=%s solver=%s",
+        plan->wave_min, plan->wave_max, plan->wave_step, plan->specmin, plan->nspec, plan->bundlesize,
+        plan->nsubbundles, plan->nwavestep, plan->wavepad, plan->pixpad_frac, session->options.regularize,
+        session->options.psferr, session->arguments->maskbits, session->arguments->patch,
+        session->arguments->solver);
+}
+
+void extract_identity(const struct session *session, struct keywords *keywords)
+{
+    char options[512];
+
+    describe_options(session, options, sizeof options);
+    keyword_string(keywords, "SPECTER", "unspot " UNSPOT_VERSION, "Extraction program");
+    keyword_string(keywords, "IN_PSF", session->arguments->psf, "Input spectral PSF");
+    keyword_string(keywords, "IN_IMG", session->arguments->input, "Input image");
+    keyword_string(keywords, "EXTROPTS", options, "");
+}
+
+static void make_keywords(const struct session *session, long fibermin, struct keywords *keywords)
+{
+    const struct frame *frame = &session->frame;
+    const struct extract_options *used = &session->options;
+    const struct linalg *linalg = used->device_linalg ? used->device_linalg : used->linalg;
+
+    keywords->count = 0;
+    keyword_integer(keywords, "NSPEC", (long long)frame->nspec, "Number of spectra");
+    keyword_real(keywords, "WAVEMIN", frame->wave[0], "First wavelength [Angstroms]");
+    keyword_real(keywords, "WAVEMAX", frame->wave[frame->nwave - 1], "Last wavelength [Angstroms]");
+    keyword_real(keywords, "WAVESTEP", frame->wave_step, "Wavelength step size [Angstroms]");
+    extract_identity(session, keywords);
+    if (session->psf.original[0]) {
+        keyword_string(keywords, "ORIG_PSF", session->psf.original, "PSF that IN_PSF was made from");
+    }
+    keyword_integer(keywords, "FIBERMIN", fibermin, "First fiber");
+    keyword_string(keywords, "DEVICE", session->timing.device, "Device of the extraction");
+    keyword_string(keywords, "BACKEND", session->timing.backend, "Linear algebra of the extraction");
+    keyword_integer(keywords, "NREGPTCH", (long long)session->timing.nregularised,
+                    "Patches that were regularised");
+    keyword_integer(keywords, "NDNSPTCH", (long long)session->timing.ndense,
+                    "Patches left to the dense solver");
+    keyword_integer(keywords, "NHSTPTCH", (long long)session->timing.nrepeated,
+                    "Patches that the device left to the host");
+    keyword_integer(keywords, "NBADPTCH", (long long)session->timing.nunsolved, "Patches without a solution");
+    provenance_dependencies(keywords, &session->preproc.header,
+                            session->timing.cuda[0] ? session->timing.cuda : linalg_description(linalg));
+}
+
+static enum status write_frame(const struct session *session, const struct table *fibermap,
+                               const struct keywords *keywords, struct error *error)
+{
+    const struct frame *frame = &session->frame;
+    struct frame_scores scores;
+    double *value = memory_zeroed(frame->nspec, 3 * sizeof(double));
+    enum status status;
+    size_t count;
+
+    if (!value) return memory_error(error, "scores");
+    status = frame_scores_compute(frame, &scores.band, &scores.window_min, &scores.window_max, value, &count,
+                                  error);
+    scores.value = value;
+    if (status == STATUS_OK && count == 0) {
+        log_warning(&session->log, "no wavelength lies in the scores' window %g to %g: SCORES is left out",
+                    scores.window_min, scores.window_max);
+    }
+    if (status == STATUS_OK) {
+        status = frame_file_write(session->arguments->output, frame, &session->preproc.header, fibermap,
+                                  count > 0 ? &scores : NULL, keywords, error);
+    }
+    free(value);
+    return status;
+}
+
+enum status extract_select_fibers(struct session *session, struct error *error)
+{
+    char camera[72];
+
+    cards_value(&session->preproc.header, "CAMERA", camera, sizeof camera);
+    if (session->preproc.fibermap.header.count == 0) {
+        log_warning(&session->log, "%s has no FIBERMAP: none is written", session->arguments->input);
+    }
+    return fibermap_select(&session->preproc.fibermap, camera, session->psf.nspec,
+                           session->options.plan.specmin, session->options.plan.nspec, &session->fibermap,
+                           &session->fibermin, error);
+}
+
+enum status extract_write(struct session *session, struct error *error)
+{
+    const struct arguments *arguments = session->arguments;
+    struct keywords *keywords = memory_zeroed(1, sizeof *keywords);
+    double now;
+    enum status status;
+
+    if (!keywords) return memory_error(error, "keywords");
+    now = timing_start(STAGE_WRITE);
+    make_keywords(session, session->fibermin, keywords);
+    log_info(&session->log, "writing %s", arguments->output);
+    status = write_frame(session, &session->fibermap, keywords, error);
+    if (status == STATUS_OK && arguments->model) {
+        log_info(&session->log, "writing the model image %s", arguments->model);
+        status = model_write(arguments->model, &session->frame, &session->preproc.header, keywords, error);
+    }
+    session->timing.stage[STAGE_WRITE].bytes =
+        file_bytes(arguments->output) + (arguments->model ? file_bytes(arguments->model) : 0);
+    timing_add(&session->timing, STAGE_WRITE, now, arguments->model ? 2 : 1);
+    free(keywords);
+    return status;
+}

@@ -1,0 +1,75 @@
+/* Where the time goes: seconds, bytes and counts of each stage, for the log and --timing. */
+#ifndef UNSPOT_RUN_TIMING_H
+#define UNSPOT_RUN_TIMING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/status.h"
+
+/* X(name, "what stands in the files") in the order of the work */
+#define STAGE_TABLE(X)                                                                                       \
+    X(READ_PSF, "read_psf")                                                                                  \
+    X(READ_IMAGE, "read_image")                                                                              \
+    X(PLAN, "plan")                                                                                          \
+    X(SPOTS, "spots")                                                                                        \
+    X(OVERLAPS, "overlaps")                                                                                  \
+    X(NORMAL, "normal_equations")                                                                            \
+    X(SOLVE, "solve")                                                                                        \
+    X(QUALITY, "quality")                                                                                    \
+    X(COPY, "device_copy")                                                                                   \
+    X(STORE, "store")                                                                                        \
+    X(MODEL, "model")                                                                                        \
+    X(FINISH, "finish")                                                                                      \
+    X(WRITE, "write")
+
+enum stage {
+#define X(name, text) STAGE_##name,
+    STAGE_TABLE(X)
+#undef X
+        STAGE_COUNT
+};
+
+struct stage_time {
+    double seconds; /* wall clock of serial stages; summed over threads within the patches */
+    double bytes;   /* read, written or held in memory */
+    double count;   /* files, spots, patches, ... */
+};
+
+struct timing {
+    struct stage_time stage[STAGE_COUNT];
+    double extract_seconds; /* wall clock from plan to finish */
+    double total_seconds;
+    size_t nspec, nwave, npatch, nregularised, nunsolved;
+    size_t ndense;    /* patches that the banded solver left to the dense one */
+    size_t nrepeated; /* patches that the device could not solve, and the host repeated */
+    char cuda[128]; /* linalg_description() of cuSOLVER and cuBLAS, used by a run that began without; or "" */
+    int threads;
+    const char *solver, *device, *backend;
+};
+
+/* Seconds of a steady clock. */
+double timing_now(void);
+
+/* A stage begins: the time now, for timing_add(). From here to there it is a range in NVIDIA's profilers. */
+double timing_start(enum stage stage);
+
+/* ... and ends: adds the time since `start`. */
+void timing_add(struct timing *timing, enum stage stage, double start, size_t count);
+
+/* Adds a time that was measured elsewhere. */
+void timing_count(struct timing *timing, enum stage stage, double seconds, size_t count);
+
+/* Adds the stages of *part to *total. */
+void timing_merge(struct timing *total, const struct timing *part);
+
+const char *stage_name(enum stage stage);
+
+/* Prints the stages as a member of a JSON object. */
+void timing_print_stages(FILE *file, const struct stage_time stage[STAGE_COUNT]);
+
+/* Writes JSON. */
+enum status timing_write(const char *path, const struct timing *timing, struct error *error);
+
+#endif

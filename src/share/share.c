@@ -1,0 +1,222 @@
+#include "share/share.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "extract/mask.h"
+#include "ranks/transfer.h"
+#include "share/parts.h"
+
+enum status share_begin(struct share *share, const struct ranks *ranks, struct error *error)
+{
+    *share = (struct share){.ranks = ranks, .units = counter_new(ranks)};
+    return share->units ? STATUS_OK : memory_error(error, "counter");
+}
+
+void share_end(struct share *share)
+{
+    counter_free(share->units);
+    shared_memory_free(&share->pixels);
+    *share = (struct share){0};
+}
+
+enum status share_agree(const struct ranks *ranks, enum status status, const struct log *log,
+                        struct error *error)
+{
+    const bool is_root = ranks_rank(ranks) == 0;
+    double failed[2] = {status != STATUS_OK, is_root && status != STATUS_OK}; /* all ranks; rank 0 */
+
+    ranks_sum(ranks, failed, 2);
+    ranks_broadcast(ranks, 0, failed, sizeof failed);
+    if (status != STATUS_OK) {
+        if (failed[1] == 0) log_error(log, "rank %d: %s", ranks_rank(ranks), error->text);
+        return status;
+    }
+    if (failed[0] == 0) return STATUS_OK;
+    return error_set(error, STATUS_DEVICE, "%.0f of %d ranks cannot start, see the lines above", failed[0],
+                     ranks_size(ranks));
+}
+
+static void extract_unit(const struct session *session, size_t unit, struct parts *parts)
+{
+    struct extract_options options = session->options;
+    struct part *part = &parts->part[parts->count++];
+    struct progress hidden = {.visible = false};
+    struct timing timing = {0};
+
+    part->unit = unit;
+    options.part = true;
+    options.plan.specmin = parts->unit[unit].specmin;
+    options.plan.nspec = parts->unit[unit].nspec;
+    parts->status = extract_frame(&session->preproc, &session->psf, &options, &session->log, &hidden,
+                                  &part->frame, &timing, &parts->error);
+    timing_merge(&parts->timing, &timing);
+}
+
+/* Takes units for as long as there are any. A rank that cannot work on takes none, and says so later. */
+static void extract_units(struct share *share, const struct session *session, struct parts *parts)
+{
+    while (parts->status == STATUS_OK) {
+        long unit = counter_add(share->units, 1);
+
+        if (unit >= (long)parts->nunit) break;
+        extract_unit(session, (size_t)unit, parts);
+    }
+}
+
+/* What all ranks need to begin with a frame, in few messages: a rank that waits for a core delays them all.
+ */
+struct inputs {
+    size_t nx, ny, psf_bytes;
+    char *psf; /* packed */
+};
+
+/* On one node all ranks see the same image, elsewhere each gets a copy. */
+static void broadcast_pixels(struct share *share, struct transfer *transfer, struct session *session)
+{
+    const bool is_root = ranks_rank(share->ranks) == 0;
+    struct preproc *preproc = &session->preproc;
+    size_t npixel = preproc->nx * preproc->ny;
+    float *pixels = shared_memory_get(&share->pixels, share->ranks, 2 * npixel * sizeof *pixels);
+
+    if (is_root)
+        log_debug(&session->log, "%s",
+                  pixels ? "the ranks see one image" : "each rank gets a copy of the image");
+    if (!pixels) {
+        transfer_pixels(transfer, preproc);
+        return;
+    }
+    if (is_root) {
+        memcpy(pixels, preproc->image, npixel * sizeof *pixels);
+        memcpy(pixels + npixel, preproc->ivar, npixel * sizeof *pixels);
+    } else {
+        preproc->image = pixels;
+        preproc->ivar = pixels + npixel;
+    }
+    ranks_barrier(share->ranks);
+}
+
+/* False on a member that has no memory for them. */
+static bool broadcast_inputs(struct share *share, struct session *session, struct inputs *inputs)
+{
+    struct transfer transfer = transfer_broadcast(share->ranks, 0), packed;
+    void *psf = inputs->psf;
+
+    transfer_bytes(&transfer, inputs, sizeof *inputs);
+    transfer_array(&transfer, &psf, inputs->psf_bytes, 1);
+    session->preproc.nx = inputs->nx;
+    session->preproc.ny = inputs->ny;
+    broadcast_pixels(share, &transfer, session);
+    inputs->psf = psf;
+    if (ranks_rank(share->ranks) == 0) return true;
+    if (transfer.out_of_memory) return false;
+    packed = transfer_unpack(inputs->psf, inputs->psf_bytes);
+    transfer_psf(&packed, &session->psf);
+    return !packed.out_of_memory;
+}
+
+/* Before a member's session is freed. */
+static void forget_pixels(const struct share *share, struct preproc *preproc)
+{
+    if (preproc->image == share->pixels.base) preproc->image = preproc->ivar = NULL;
+}
+
+/* The members of the set other than rank 0. */
+static void extract_as_member(struct share *share, struct session *session, struct events *events, int task)
+{
+    enum log_level level = session->log.level;
+    double now = timing_now();
+    struct parts parts = {.status = STATUS_OK};
+    struct inputs inputs = {0};
+    bool received = broadcast_inputs(share, session, &inputs);
+
+    free(inputs.psf);
+    session->log.level = LOG_ERROR; /* what there is to warn of, rank 0 has */
+    if (!received)
+        parts.status = memory_error(&parts.error, "image on another rank");
+    else if ((parts.status = session_fit(session, &parts.error)) == STATUS_OK)
+        parts_begin(&parts, session, share->ranks);
+    session->log.level = level;
+    now = events_add(events, EVENT_BROADCAST, now, task);
+    extract_units(share, session, &parts);
+    now = events_add(events, EVENT_EXTRACT, now, task);
+    forget_pixels(share, &session->preproc);
+    parts_send(&parts, share->ranks);
+    events_add(events, EVENT_GATHER, now, task);
+    parts_free(&parts);
+}
+
+static enum status extract_as_root(struct share *share, struct session *session, struct events *events,
+                                   int task, struct inputs *inputs, struct parts *parts, struct error *error)
+{
+    double start = timing_now(), now = start;
+    enum status status;
+
+    broadcast_inputs(share, session, inputs);
+    now = events_add(events, EVENT_BROADCAST, now, task);
+    extract_units(share, session, parts);
+    now = events_add(events, EVENT_EXTRACT, now, task);
+    status = parts_gather(parts, session, share->ranks, error);
+    now = events_add(events, EVENT_GATHER, now, task);
+    if (status == STATUS_OK) {
+        double begin = now;
+
+        status = finish_frame(&session->frame, error);
+        events_add(events, EVENT_FINISH, now, task);
+        timing_add(&session->timing, STAGE_FINISH, begin, 1);
+    }
+    session->timing.extract_seconds = timing_now() - start;
+    return status;
+}
+
+static enum status extract_alone(struct session *session, struct events *events, int task,
+                                 struct error *error)
+{
+    double now = timing_now();
+    enum status status = extract_frame(&session->preproc, &session->psf, &session->options, &session->log,
+                                       &session->progress, &session->frame, &session->timing, error);
+
+    events_add(events, EVENT_EXTRACT, now, task);
+    return status;
+}
+
+/* What rank 0 needs memory for, before it calls the others. */
+static enum status prepare(const struct share *share, struct session *session, struct inputs *inputs,
+                           struct parts *parts, struct error *error)
+{
+    enum status status = extract_frame_alloc(&session->frame, &session->options, &session->psf, 0,
+                                             session->preproc.nx, session->preproc.ny, error);
+    struct transfer packed = transfer_pack();
+
+    transfer_psf(&packed, &session->psf);
+    *inputs = (struct inputs){session->preproc.nx, session->preproc.ny, packed.used, packed.packed};
+    if (status == STATUS_OK && packed.out_of_memory) status = memory_error(error, "PSF, for other ranks");
+    if (status == STATUS_OK) {
+        status = parts_begin(parts, session, share->ranks);
+        *error = parts->error;
+    }
+    counter_set(share->units, 0);
+    return status;
+}
+
+enum status share_extract(struct share *share, struct session *session, struct events *events, int task,
+                          struct error *error)
+{
+    struct parts parts = {.status = STATUS_OK};
+    struct inputs inputs = {0};
+    enum status status = STATUS_OK;
+    bool is_root = ranks_rank(share->ranks) == 0;
+
+    if (ranks_size(share->ranks) == 1) return extract_alone(session, events, task, error);
+    if (is_root) status = prepare(share, session, &inputs, &parts, error);
+    if (ranks_announce(share->ranks, status) == STATUS_OK) {
+        if (is_root)
+            status = extract_as_root(share, session, events, task, &inputs, &parts, error);
+        else
+            extract_as_member(share, session, events, task);
+    }
+    parts_free(&parts);
+    free(inputs.psf);
+    return status;
+}
