@@ -158,7 +158,7 @@ struct linalg_root {
     double *root;          /* [batch][half + 1][n]: [d][j] = Q[j + d, j] */
     double *edge; /* [batch][n]: |S[j + band, j]| / sqrt(S[j, j] S[j + band, j + band]): how sharply S is cut;
                      0 for the last rows */
-    double *spread; /* [batch]: bound of the ratio of S's largest and smallest eigenvalue */
+    double *condition; /* [batch]: bound of the ratio of S's largest and smallest eigenvalue */
 };
 
 /* Batches root[nroot] of different shapes, either all empty (batch or n is 0) or none; together they cost a

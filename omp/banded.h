@@ -11,7 +11,7 @@
 #include <stddef.h>
 
 #include "linalg/linalg.h"
-#include "omp/normal.h"
+#include "omp/normal_equations.h"
 #include "omp/patch.h"
 #include "omp/solver.h"
 
@@ -19,15 +19,15 @@
 static const double banded_flux_error = 5e-7;
 
 /* Workspace for any patch of at most nspec x nwave bins, core_nspec spectra of them in the core, whose spots
- * overlap within `band` wavelengths; ndiag: diagonals of R that are wanted. */
-size_t banded_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec, size_t band,
-                    size_t ndiag);
+ * overlap within `wave_halfwidth` wavelengths; ndiag: diagonals of R that are wanted. */
+size_t banded_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec,
+                    size_t wave_halfwidth, size_t ndiag);
 
 /* Solves (M + diag(prior)) x = y and fills *solution. IMPRECISE: the band of an S_s is cut where its entries
  * are not yet small, or its eigenvalues spread too far; the dense solver can then do better. Unless it is
  * SOLVED, *solution is not to be used. */
-enum solved banded_solve(const struct linalg *linalg, const struct patch *patch, const struct normal *normal,
-                         const double *prior, size_t ndiag, struct solution *solution, void *work,
-                         size_t work_bytes);
+enum solved banded_solve(const struct linalg *linalg, const struct patch *patch,
+                         const struct normal_equations *normal, const double *prior, size_t ndiag,
+                         struct solution *solution, void *work, size_t work_bytes);
 
 #endif

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 #include "linalg/linalg.h"
-#include "omp/normal.h"
+#include "omp/normal_equations.h"
 #include "omp/patch.h"
 #include "omp/solver.h"
 
@@ -23,8 +23,8 @@ size_t dense_linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, s
 
 /* Solves (M + diag(prior)) x = y and fills *solution, whose resolution keeps ndiag diagonals. Unless it is
  * SOLVED, *solution is not to be used. */
-enum solved dense_solve(const struct linalg *linalg, const struct patch *patch, const struct normal *normal,
-                        const double *prior, size_t ndiag, struct solution *solution, void *work,
-                        size_t work_bytes);
+enum solved dense_solve(const struct linalg *linalg, const struct patch *patch,
+                        const struct normal_equations *normal, const double *prior, size_t ndiag,
+                        struct solution *solution, void *work, size_t work_bytes);
 
 #endif

@@ -22,7 +22,7 @@
 struct offload_sizes {
     size_t nbundle;
     size_t bundle_nspec, nwave; /* of a bundle's spots */
-    size_t band, reach;
+    size_t wave_halfwidth, spec_halfwidth;
     size_t
         arena_least; /* bytes for patches: of the largest, offload_patch_bytes(), and offload_model_bytes() */
     size_t arena_most; /* of all patches at once */
@@ -38,7 +38,7 @@ struct offload {
 
     struct spots *host_bundle_spots; /* [bundles_held] with pointers into what follows */
     struct overlaps *host_bundle_overlaps;
-    double *host_masked; /* [bundle][sizes.bundle_nspec][sizes.nwave] see struct overlaps */
+    double *host_pixmask_fraction; /* [bundle][sizes.bundle_nspec][sizes.nwave] see struct overlaps */
     bool *host_off_ccd;
 
     float *image, *ivar;
@@ -50,7 +50,7 @@ struct offload {
     struct overlaps *bundle_overlaps;
     double *values; /* of all spots */
     int *corners;
-    double *sums, *y, *weight, *masked;
+    double *sums, *y, *weight, *pixmask_fraction;
     bool *off_ccd;
 
     struct spot_scratch *spot_scratch;     /* [teams] */
@@ -80,7 +80,7 @@ struct offload_bundle {
 };
 
 /* Evaluates spots and overlaps of bundles, at most bundles_held, at wavelengths wave_min + i wave_step
- * (Angstrom), and fills offload->host_masked and host_off_ccd. False when the device fails. */
+ * (Angstrom), and fills offload->host_pixmask_fraction and host_off_ccd. False when the device fails. */
 bool offload_spots(struct offload *offload, const struct offload_bundle *bundle, size_t nbundle,
                    double wave_min, double wave_step);
 bool offload_overlaps(struct offload *offload, size_t nbundle);
@@ -90,7 +90,7 @@ bool offload_overlaps(struct offload *offload, size_t nbundle);
  * results. */
 struct offload_shape {
     size_t nspec, nwave;
-    size_t band; /* of M: no less than any patch's, no more than sizes.band */
+    size_t wave_halfwidth; /* of M: no less than any patch's, no more than sizes.wave_halfwidth */
     size_t core_nspec, core_nwave;
     size_t npix;  /* of the largest */
     size_t ndiag; /* of R */

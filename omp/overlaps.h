@@ -15,49 +15,49 @@
 static const double unusable_tolerance = 1e-6;
 
 struct overlaps {
-    size_t nspec, nwave; /* of the spots */
-    size_t band; /* spots more than band wavelengths or reach spectra apart share no pixel; the caller may
-                    lower it from bundle to bundle */
-    size_t reach;
-    double *sum;     /* [spec][wave][r = 0 ... 2 reach][distance 0 ... band]: with the spot of spectrum
-                        spec + r - reach, wavelength wave + distance; 0 where there is none */
-    double *y;       /* [spec][wave] Σ w A p */
-    double *weight;  /* [spec][wave] φ = Σ w A */
-    double *masked;  /* [spec][wave] fraction of the spot on unusable pixels or off the CCD */
-    bool *off_ccd;   /* [spec][wave] all of the spot is off the CCD, but for that tolerance */
-    double *scratch; /* [thread][block of wavelengths][overlaps_scratch_size()] */
+    size_t nspec, nwave;   /* of the spots */
+    size_t wave_halfwidth; /* spots more than wave_halfwidth wavelengths or spec_halfwidth spectra apart share
+                    no pixel; the caller may lower it from bundle to bundle */
+    size_t spec_halfwidth;
+    double *sum; /* [spec][wave][r = 0 ... 2 spec_halfwidth][distance 0 ... wave_halfwidth]: with the spot of
+                    spectrum spec + r - spec_halfwidth, wavelength wave + distance; 0 where there is none */
+    double *y;   /* [spec][wave] Σ w A p */
+    double *weight;           /* [spec][wave] φ = Σ w A */
+    double *pixmask_fraction; /* [spec][wave] fraction of the spot on unusable pixels or off the CCD */
+    bool *off_ccd;            /* [spec][wave] all of the spot is off the CCD, but for that tolerance */
+    double *scratch;          /* [thread][block of wavelengths][overlaps_scratch_size()] */
 };
 
 /* Numbers in `sum` for one spot. */
-static inline size_t overlaps_pairs(size_t band, size_t reach)
+static inline size_t overlaps_pairs(size_t wave_halfwidth, size_t spec_halfwidth)
 {
-    return (2 * reach + 1) * (band + 1);
+    return (2 * spec_halfwidth + 1) * (wave_halfwidth + 1);
 }
 
 /* Memory for the overlaps of up to nspec x nwave spots. */
 enum status overlaps_alloc(struct overlaps *overlaps, const struct spots *spots, size_t nspec, size_t nwave,
-                           size_t band, size_t reach, struct error *error);
+                           size_t wave_halfwidth, size_t spec_halfwidth, struct error *error);
 void overlaps_free(struct overlaps *overlaps);
 
 /* Fills *overlaps for a bundle's spots, on all threads. */
 void overlaps_sum(struct overlaps *overlaps, const struct spots *spots, const struct pixels *pixels);
 
 struct spot_sums {
-    double y, weight, masked; /* as above */
+    double y, weight, pixmask_fraction; /* as above */
 };
 
-/* The sums of a spot with those of spectrum spec + r - reach: [distance]. */
+/* The sums of a spot with those of spectrum spec + r - spec_halfwidth: [distance]. */
 static inline const double *overlaps_with(const struct overlaps *overlaps, size_t spec, size_t wave, size_t r)
 {
-    size_t width = 2 * overlaps->reach + 1;
+    size_t width = 2 * overlaps->spec_halfwidth + 1;
 
-    return overlaps->sum + ((spec * overlaps->nwave + wave) * width + r) * (overlaps->band + 1);
+    return overlaps->sum + ((spec * overlaps->nwave + wave) * width + r) * (overlaps->wave_halfwidth + 1);
 }
 
 /* Diagonal element of M: Σ w A². */
 static inline double overlaps_diagonal(const struct overlaps *overlaps, size_t spec, size_t wave)
 {
-    return overlaps_with(overlaps, spec, wave, overlaps->reach)[0];
+    return overlaps_with(overlaps, spec, wave, overlaps->spec_halfwidth)[0];
 }
 
 #endif

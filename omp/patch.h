@@ -12,7 +12,7 @@ struct patch {
     size_t wave, nwave;           /* first wavelength and number of wavelengths, padding included */
     size_t core_spec, core_nspec; /* the core, counted from spec */
     size_t core_wave, core_nwave; /* the core, counted from wave */
-    size_t band;                  /* spots more than band wavelengths apart share no pixel */
+    size_t wave_halfwidth;        /* spots more than wave_halfwidth wavelengths apart share no pixel */
     int row_min, row_max;         /* pixels used: rows row_min ... row_max - 1 */
     int column_min, column_max;   /* and columns; both lie within the CCD, and may be empty */
 };

@@ -75,7 +75,7 @@ static struct linalg_root put_root(const struct linalg *linalg, const struct lin
     placed.product = put(linalg, root->product, nvector);
     placed.root = put(linalg, root->root, nrow * (root->half + 1));
     placed.edge = put(linalg, root->edge, nrow);
-    placed.spread = put(linalg, root->spread, root->batch);
+    placed.condition = put(linalg, root->condition, root->batch);
     return placed;
 }
 
@@ -86,7 +86,7 @@ static void get_root(const struct linalg *linalg, const struct linalg_root *root
     get(linalg, root->product, placed->product, nvector);
     get(linalg, root->root, placed->root, nrow * (root->half + 1));
     get(linalg, root->edge, placed->edge, nrow);
-    get(linalg, root->spread, placed->spread, root->batch);
+    get(linalg, root->condition, placed->condition, root->batch);
     take_away(linalg, (double *)placed->inverse);
     take_away(linalg, (double *)placed->vector);
 }

@@ -248,7 +248,7 @@ static struct root_case make_root(size_t n, size_t true_band, size_t band, doubl
                                      .product = parts[2],
                                      .root = parts[3],
                                      .edge = parts[4],
-                                     .spread = parts[5]};
+                                     .condition = parts[5]};
     free(inverse);
     return test;
 }
@@ -341,7 +341,7 @@ static void batches_of_one_call_are_as_alone(void **state)
             assert_memory_equal(a->root, b->root, (a->half + 1) * row);
             assert_memory_equal(a->product, b->product, a->nvec * row);
             assert_memory_equal(a->edge, b->edge, row);
-            assert_memory_equal(a->spread, b->spread, 2 * sizeof(double));
+            assert_memory_equal(a->condition, b->condition, 2 * sizeof(double));
         }
         free_root(&alone[i]);
         free_root(&test[i]);
@@ -378,7 +378,7 @@ static void backends_find_the_same_root(void **state)
     }
     for (size_t i = 0; i < 2 * 10 * 74; i++) assert_near(test[1].root.root[i], test[0].root.root[i], 1e-9);
     for (size_t i = 0; i < 4 * 74; i++) assert_near(test[1].root.product[i], test[0].root.product[i], 1e-9);
-    assert_near(test[1].root.spread[0] / test[0].root.spread[0], 1, 1e-6);
+    assert_near(test[1].root.condition[0] / test[0].root.condition[0], 1, 1e-6);
     for (int b = 0; b < 2; b++) free_root(&test[b]);
 }
 
@@ -414,7 +414,7 @@ static void impossible_roots_are_refused_alone(void **state)
     }
     assert_int_equal(take_root(*state, &test, info), 1);
     assert_int_equal(info[1], 2);
-    assert_true(test.root.spread[1] > 1e13);
+    assert_true(test.root.condition[1] > 1e13);
     free_root(&test);
 }
 

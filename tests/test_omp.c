@@ -14,7 +14,7 @@
 #include "near.h"
 #include "omp/dense.h"
 #include "omp/model.h"
-#include "omp/normal.h"
+#include "omp/normal_equations.h"
 #include "omp/quality.h"
 #include "omp/spots.h"
 #include "simulate/synthetic_psf.h"
@@ -210,12 +210,12 @@ static struct scene *make_scene(void)
                                   .core_nspec = 2,
                                   .core_wave = 5,
                                   .core_nwave = 10,
-                                  .band = 9,
+                                  .wave_halfwidth = 9,
                                   .row_max = NY - 3,
                                   .column_max = NX};
     assert_int_equal(overlaps_alloc(&scene->overlaps, &scene->spots, NSPEC, NWAVE, 9, 2, &error), STATUS_OK);
     overlaps_sum(&scene->overlaps, &scene->spots, &scene->pixels);
-    scene->scratch = calloc(normal_scratch_size(&scene->overlaps, &scene->spots), sizeof(double));
+    scene->scratch = calloc(normal_equations_scratch_size(&scene->overlaps, &scene->spots), sizeof(double));
     return scene;
 }
 
@@ -239,24 +239,26 @@ static double projection(const struct scene *scene, int column, int row, size_t 
     return spots->value[(spot * spots->ny + (size_t)r) * spots->nx + (size_t)c];
 }
 
-static double block_of(const struct normal *normal, size_t wave1, size_t spec1, size_t wave2, size_t spec2)
+static double block_of(const struct normal_equations *normal, size_t wave1, size_t spec1, size_t wave2,
+                       size_t spec2)
 {
     size_t n = normal->nspec;
 
     if (wave2 < wave1) return block_of(normal, wave2, spec2, wave1, spec1);
-    if (wave2 - wave1 > normal->band) return 0;
-    return normal->block[((wave1 * (normal->band + 1) + wave2 - wave1) * n + spec2) * n + spec1];
+    if (wave2 - wave1 > normal->wave_halfwidth) return 0;
+    return normal->block[((wave1 * (normal->wave_halfwidth + 1) + wave2 - wave1) * n + spec2) * n + spec1];
 }
 
 static void normal_equations_are_those_of_the_projection(void **state)
 {
     struct scene *scene = make_scene();
-    struct normal normal;
-    void *memory = memory_zeroed(normal_bytes(NSPEC, NWAVE, 9), 1);
+    struct normal_equations normal;
+    void *memory = memory_zeroed(normal_equations_bytes(NSPEC, NWAVE, 9), 1);
 
     (void)state;
-    normal_place(&normal, NSPEC, NWAVE, 9, memory);
-    normal_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels, scene->scratch);
+    normal_equations_place(&normal, NSPEC, NWAVE, 9, memory);
+    normal_equations_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels,
+                         scene->scratch);
     for (size_t i = 0; i < NSPEC * NWAVE; i++) {
         size_t w1 = i / NSPEC, s1 = i % NSPEC;
         double y = 0, weight = 0, usable = 0;
@@ -279,7 +281,7 @@ static void normal_equations_are_those_of_the_projection(void **state)
         }
         assert_near(normal.y[i], y, 1e-11);
         assert_near(normal.weight[i], weight, 1e-14);
-        assert_near(normal.masked[i], 1 - usable, 1e-14);
+        assert_near(normal.pixmask_fraction[i], 1 - usable, 1e-14);
     }
     free(memory);
     free_scene(scene);
@@ -309,8 +311,8 @@ static struct solution make_solution(double *memory)
                              .resolution = memory + NSPEC * NWAVE + 40};
 }
 
-static enum solved solve_scene(const char *backend, const struct normal *normal, const struct patch *patch,
-                               double *memory)
+static enum solved solve_scene(const char *backend, const struct normal_equations *normal,
+                               const struct patch *patch, double *memory)
 {
     const struct linalg *linalg = linalg_find(backend);
     struct solution solution = make_solution(memory);
@@ -331,12 +333,13 @@ static void dense_solution_solves_and_decorrelates(void **state)
     struct scene *scene = make_scene();
     double memory[2][SIZE] = {{0}}, prior[NSPEC * NWAVE];
     struct solution solution = make_solution(memory[0]);
-    struct normal normal;
-    void *blocks = memory_zeroed(normal_bytes(NSPEC, NWAVE, 9), 1);
+    struct normal_equations normal;
+    void *blocks = memory_zeroed(normal_equations_bytes(NSPEC, NWAVE, 9), 1);
 
     (void)state;
-    normal_place(&normal, NSPEC, NWAVE, 9, blocks);
-    normal_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels, scene->scratch);
+    normal_equations_place(&normal, NSPEC, NWAVE, 9, blocks);
+    normal_equations_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels,
+                         scene->scratch);
     assert_int_equal(solve_scene("ref", &normal, &scene->patch, memory[0]), SOLVED);
     assert_int_equal(solve_scene("lapack", &normal, &scene->patch, memory[1]), SOLVED);
     for (int i = 0; i < SIZE; i++) {
@@ -380,12 +383,13 @@ static void singular_patch_is_refused(void **state)
 {
     struct scene *scene = make_scene();
     double memory[NSPEC * NWAVE + 40 + 220] = {0};
-    struct normal normal;
-    void *blocks = memory_zeroed(normal_bytes(NSPEC, NWAVE, 9), 1);
+    struct normal_equations normal;
+    void *blocks = memory_zeroed(normal_equations_bytes(NSPEC, NWAVE, 9), 1);
 
     (void)state;
-    normal_place(&normal, NSPEC, NWAVE, 9, blocks);
-    normal_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels, scene->scratch);
+    normal_equations_place(&normal, NSPEC, NWAVE, 9, blocks);
+    normal_equations_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels,
+                         scene->scratch);
     normal.block[0] = -1;
     assert_int_equal(solve_scene("ref", &normal, &scene->patch, memory), SINGULAR);
     assert_int_equal(solve_scene("lapack", &normal, &scene->patch, memory), SINGULAR);

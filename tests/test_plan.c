@@ -128,7 +128,7 @@ static void patches_do_not_depend_on_the_selection(void **state)
         assert_int_equal(a->row_min, b->row_min);
         assert_int_equal(a->row_max, b->row_max);
         assert_int_equal(a->column_min, b->column_min);
-        assert_int_equal(a->band, b->band);
+        assert_int_equal(a->wave_halfwidth, b->wave_halfwidth);
         assert_int_equal(part.patch[i].skip_spec, 2);
     }
     plan_free(&plan);
@@ -145,7 +145,7 @@ static void band_is_where_spots_stop_to_overlap(void **state)
     (void)state;
     assert_int_equal(plan_make(&plan, &options, &psf, &error), STATUS_OK);
     for (size_t i = 0; i < plan.npatch; i++) {
-        assert_in_range(plan.patch[i].patch.band, 6, 9);
+        assert_in_range(plan.patch[i].patch.wave_halfwidth, 6, 9);
         assert_true(plan.patch[i].patch.row_max - plan.patch[i].patch.row_min > 50 * 1.4);
         assert_true(plan.patch[i].patch.row_max - plan.patch[i].patch.row_min < 74 * 1.7 + 22);
     }
@@ -217,7 +217,7 @@ static void bands_are_those_of_all_pairs(void **state)
             for (size_t i = bundle->first_patch; i < bundle->first_patch + bundle->npatch; i++) {
                 const struct patch *patch = &plan.patch[i].patch;
 
-                assert_int_equal(patch->band,
+                assert_int_equal(patch->wave_halfwidth,
                                  band_of_all_pairs(&basis, patch, bundle->specmin, &bent, column, row));
             }
         }

@@ -11,11 +11,11 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Hale, Higham & Trefethen (SIAM J. Numer. Anal. 46, 2505, 2008), method 3: the trapezoidal rule after a map
  * by elliptic functions. Its error falls like exp(-2 π² N / (ln(spread) + 3)). */
-static void make_table(struct poles *poles, double spread)
+static void make_table(struct poles *poles, double condition)
 {
     static const double pi = 3.14159265358979323846, minus_ln_error = 24.6; /* ln 5e10 */
-    double parameter = 1 - 1 / spread, quarter = gsl_sf_ellint_Kcomp(sqrt(parameter), GSL_PREC_DOUBLE);
-    size_t needed = (size_t)ceil(minus_ln_error * (log(spread) + 3) / (2 * pi * pi));
+    double parameter = 1 - 1 / condition, quarter = gsl_sf_ellint_Kcomp(sqrt(parameter), GSL_PREC_DOUBLE);
+    size_t needed = (size_t)ceil(minus_ln_error * (log(condition) + 3) / (2 * pi * pi));
 
     poles->count = (needed + 15) / 16 * 16;
     for (size_t j = 0; j < poles->count; j++) {

@@ -17,12 +17,12 @@ struct poles {
 const struct poles *poles_tables(void);
 
 /* The table for a spread of at least this; NULL above 4^22 (1.8e13). */
-static inline const struct poles *poles_for(const struct poles *tables, double spread)
+static inline const struct poles *poles_for(const struct poles *tables, double condition)
 {
     double limit = 4;
 
     for (int q = 1; q < POLES_TABLES; q++, limit *= 4) {
-        if (spread <= limit) return tables + q;
+        if (condition <= limit) return tables + q;
     }
     return NULL;
 }

@@ -216,7 +216,7 @@ TEAM_BODY double root_complete(struct member lane, size_t order, const struct li
     for (team_share(lane, i, stores ? n : 0)) {
         edge[i] = i + band < n ? fabs(s[band * stride + i]) / sqrt(s[i] * s[i + band]) : 0;
     }
-    if (lane.index == 0 && stores) root->spread[system] = largest / smallest;
+    if (lane.index == 0 && stores) root->condition[system] = largest / smallest;
     team_sync(lane);
     return smallest;
 }

@@ -59,7 +59,7 @@ static void take_roots(const struct linalg_root *root, void *work, int *info)
 
     for (size_t k = 0; k < root->batch; k++) {
         double smallest = root_complete(team_of_one(), 0, root, k, &arrays, true);
-        const struct poles *poles = poles_for(tables, root->spread[k]);
+        const struct poles *poles = poles_for(tables, root->condition[k]);
         size_t count = poles && *arrays.info == 0 ? poles->count : 0;
 
         info[k] = root_take(team_of_one(), 0, root, k, &arrays, true, smallest, poles, count);

@@ -153,12 +153,12 @@ TEAM_BODY void take_roots(struct member member, size_t order, const struct root_
 
     team_sync(member);
     for (size_t k = 0; k < nsystem && first + k < root.batch; k++) {
-        const struct poles *poles = poles_for(tables, root.spread[first + k]);
+        const struct poles *poles = poles_for(tables, root.condition[first + k]);
 
         if (poles && poles->count > count) count = poles->count;
     }
     failed = root_take(lane, order, &root, system, &arrays, stores, smallest,
-                       poles_for(tables, root.spread[system]), count);
+                       poles_for(tables, root.condition[system]), count);
     if (lane.index == 0 && stores) info[batch->first + system] = failed;
     team_sync(member);
 }

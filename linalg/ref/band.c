@@ -217,7 +217,7 @@ static void measure(const struct linalg_root *root, size_t system, const double 
         edge[i] =
             i + band < n ? fabs(s[i + band + n * i]) / sqrt(s[i + n * i] * s[i + band + n * (i + band)]) : 0;
     }
-    root->spread[system] = 2 * largest * largest_inverse;
+    root->condition[system] = 2 * largest * largest_inverse;
 }
 
 static int take_root(const struct linalg_root *root, size_t system, const struct scratch *scratch)

@@ -19,7 +19,7 @@ bool offload_spots(struct offload *offload, const struct offload_bundle *bundle,
                     nwave);
         offload->host_bundle_overlaps[b].nspec = bundle[b].nspec;
         offload->host_bundle_overlaps[b].nwave = nwave;
-        offload->host_bundle_overlaps[b].band = offload->sizes.band;
+        offload->host_bundle_overlaps[b].wave_halfwidth = offload->sizes.wave_halfwidth;
     }
     if (!device_upload(offload->bundle_spots, offload->host_bundle_spots, nbundle * sizeof(struct spots)) ||
         !device_upload(offload->bundle_overlaps, offload->host_bundle_overlaps,
@@ -46,7 +46,7 @@ TEAM_BODY void sum_run_alone(const struct overlaps *overlaps, const struct spots
                              const struct pixels *pixels, size_t spec, size_t first, size_t last,
                              double *scratch)
 {
-    const size_t npair = overlaps_pairs(overlaps->band, overlaps->reach);
+    const size_t npair = overlaps_pairs(overlaps->wave_halfwidth, overlaps->spec_halfwidth);
 
     for (size_t wave = first; wave < last; wave++) {
         const size_t spot = spec * spots->nwave + wave;
@@ -64,7 +64,7 @@ TEAM_BODY void sum_run(struct member member, const struct overlaps *overlaps, co
 {
     const struct member lane = team_part(member, TEAM_WARP);
     const size_t part = (size_t)(member.index / TEAM_WARP), parts = TEAM_SIZE / TEAM_WARP;
-    const size_t npair = overlaps_pairs(overlaps->band, overlaps->reach);
+    const size_t npair = overlaps_pairs(overlaps->wave_halfwidth, overlaps->spec_halfwidth);
 
     for (size_t wave = first; wave < last; wave += parts) {
         const bool is_one = wave + part < last;
@@ -106,6 +106,7 @@ bool offload_overlaps(struct offload *offload, size_t nbundle)
         else
             sum_run(team_member(), all_overlaps + bundle, spots, &pixels, spec, first, last, scratch);
     }
-    return device_download(offload->host_masked, offload->masked, count * sizeof(double)) &&
+    return device_download(offload->host_pixmask_fraction, offload->pixmask_fraction,
+                           count * sizeof(double)) &&
            device_download(offload->host_off_ccd, offload->off_ccd, count * sizeof(bool));
 }

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "omp/dense.h"
-#include "omp/normal.h"
+#include "omp/normal_equations.h"
 #include "omp/quality.h"
 
 static double *take_doubles(struct memory_layout *layout, size_t count)
@@ -19,8 +19,9 @@ static void set_sizes(const struct offload_shape *shape, struct chunk *chunk)
     chunk->shape = *shape;
     chunk->n = shape->nspec * shape->nwave;
     chunk->rows = linalg_band_ntile(chunk->n) * LINALG_TILE;
-    chunk->bands = resolve_bands(shape->nspec, shape->band, shape->ndiag, shape->wide);
-    chunk->normal_bytes = normal_bytes(shape->nspec, shape->nwave, shape->band);
+    chunk->bandwidths =
+        decorrelate_bandwidths(shape->nspec, shape->wave_halfwidth, shape->ndiag, shape->wide);
+    chunk->normal_bytes = normal_equations_bytes(shape->nspec, shape->nwave, shape->wave_halfwidth);
 }
 
 static size_t banded_linalg_bytes(const struct chunk *chunk, const struct linalg *linalg)
@@ -28,9 +29,9 @@ static size_t banded_linalg_bytes(const struct chunk *chunk, const struct linalg
     struct linalg_root root = chunk_root(chunk);
 
     root.batch = chunk->npatch * chunk->shape.core_nspec;
-    return max_size(
-        linalg_band_inverse_bytes(linalg, chunk->n, chunk->bands.tband, chunk->bands.zband, chunk->npatch),
-        linalg_band_root_bytes(linalg, &root, 1));
+    return max_size(linalg_band_inverse_bytes(linalg, chunk->n, chunk->bandwidths.tband,
+                                              chunk->bandwidths.zband, chunk->npatch),
+                    linalg_band_root_bytes(linalg, &root, 1));
 }
 
 static void take_banded(struct memory_layout *layout, const struct linalg *linalg, struct chunk *chunk)
@@ -38,12 +39,12 @@ static void take_banded(struct memory_layout *layout, const struct linalg *linal
     const struct offload_shape *shape = &chunk->shape;
     size_t nsystem = chunk->npatch * shape->core_nspec;
 
-    size_t inverse_bytes = linalg_band_size(chunk->n, chunk->bands.zband) * sizeof(double);
+    size_t inverse_bytes = linalg_band_size(chunk->n, chunk->bandwidths.zband) * sizeof(double);
 
-    chunk->matrix = take_doubles(layout, chunk->npatch * linalg_band_size(chunk->n, chunk->bands.tband));
+    chunk->matrix = take_doubles(layout, chunk->npatch * linalg_band_size(chunk->n, chunk->bandwidths.tband));
     chunk->normal = memory_take(layout, chunk->npatch, max_size(chunk->normal_bytes, inverse_bytes));
     chunk->inverse = (double *)chunk->normal;
-    chunk->spectra = resolve_take_arrays(layout, nsystem, shape->nwave, &chunk->bands);
+    chunk->spectra = decorrelate_take_arrays(layout, nsystem, shape->nwave, &chunk->bandwidths);
     chunk->linalg_bytes = banded_linalg_bytes(chunk, linalg);
 }
 

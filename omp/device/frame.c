@@ -22,7 +22,8 @@ int offload_teams(const struct offload *offload, size_t count)
 
 size_t offload_overlap_scratch(const struct offload_sizes *sizes, const struct spots *spots)
 {
-    const size_t parts = TEAM_SIZE / TEAM_WARP, npair = overlaps_pairs(sizes->band, sizes->reach);
+    const size_t parts = TEAM_SIZE / TEAM_WARP,
+                 npair = overlaps_pairs(sizes->wave_halfwidth, sizes->spec_halfwidth);
 
     return max_size(overlaps_scratch_size(spots) + npair, LANE_EXCHANGE + parts * npair);
 }
@@ -44,7 +45,8 @@ static size_t bundle_bytes(const struct offload *offload)
 
     return sizeof(struct spots) + sizeof(struct overlaps) + values_of_bundle(offload) * sizeof(double) +
            spots_of_bundle(sizes) *
-               (2 * sizeof(int) + (overlaps_pairs(sizes->band, sizes->reach) + 3) * sizeof(double) +
+               (2 * sizeof(int) +
+                (overlaps_pairs(sizes->wave_halfwidth, sizes->spec_halfwidth) + 3) * sizeof(double) +
                 sizeof(bool));
 }
 
@@ -98,11 +100,12 @@ static size_t block_bytes(const struct offload *offload, enum offload_block bloc
     case BLOCK_CORNERS:
         return 2 * nspot * sizeof(int);
     case BLOCK_SUMS:
-        return nspot * overlaps_pairs(offload->sizes.band, offload->sizes.reach) * sizeof(double);
+        return nspot * overlaps_pairs(offload->sizes.wave_halfwidth, offload->sizes.spec_halfwidth) *
+               sizeof(double);
     case BLOCK_Y:
     case BLOCK_WEIGHT:
-    case BLOCK_MASKED:
-    case BLOCK_HOST_MASKED:
+    case BLOCK_PIXMASK_FRACTION:
+    case BLOCK_HOST_PIXMASK_FRACTION:
         return nspot * sizeof(double);
     case BLOCK_OFF_CCD:
     case BLOCK_HOST_OFF_CCD:
@@ -137,10 +140,10 @@ static bool reserve_bundles(struct offload *offload)
     offload->sums = reserve(offload, BLOCK_SUMS);
     offload->y = reserve(offload, BLOCK_Y);
     offload->weight = reserve(offload, BLOCK_WEIGHT);
-    offload->masked = reserve(offload, BLOCK_MASKED);
+    offload->pixmask_fraction = reserve(offload, BLOCK_PIXMASK_FRACTION);
     offload->off_ccd = reserve(offload, BLOCK_OFF_CCD);
     return offload->bundle_spots && offload->bundle_overlaps && offload->values && offload->corners &&
-           offload->sums && offload->y && offload->weight && offload->masked && offload->off_ccd;
+           offload->sums && offload->y && offload->weight && offload->pixmask_fraction && offload->off_ccd;
 }
 
 /* Less where others took what was free a moment ago. */
@@ -175,9 +178,9 @@ static bool reserve_host(struct offload *offload)
 {
     offload->host_bundle_spots = memory_zeroed(offload->bundles_held, sizeof(struct spots));
     offload->host_bundle_overlaps = memory_zeroed(offload->bundles_held, sizeof(struct overlaps));
-    offload->host_masked = reserve(offload, BLOCK_HOST_MASKED);
+    offload->host_pixmask_fraction = reserve(offload, BLOCK_HOST_PIXMASK_FRACTION);
     offload->host_off_ccd = reserve(offload, BLOCK_HOST_OFF_CCD);
-    return offload->host_bundle_spots && offload->host_bundle_overlaps && offload->host_masked &&
+    return offload->host_bundle_spots && offload->host_bundle_overlaps && offload->host_pixmask_fraction &&
            offload->host_off_ccd;
 }
 
@@ -195,11 +198,13 @@ static void place_bundles(struct offload *offload)
         spots->value = spots->memory + SPOT_LANES;
         spots->column = offload->corners + 2 * b * nspot;
         spots->row = spots->column + nspot;
-        overlaps->reach = offload->sizes.reach;
-        overlaps->sum = offload->sums + b * nspot * overlaps_pairs(offload->sizes.band, offload->sizes.reach);
+        overlaps->spec_halfwidth = offload->sizes.spec_halfwidth;
+        overlaps->sum =
+            offload->sums +
+            b * nspot * overlaps_pairs(offload->sizes.wave_halfwidth, offload->sizes.spec_halfwidth);
         overlaps->y = offload->y + b * nspot;
         overlaps->weight = offload->weight + b * nspot;
-        overlaps->masked = offload->masked + b * nspot;
+        overlaps->pixmask_fraction = offload->pixmask_fraction + b * nspot;
         overlaps->off_ccd = offload->off_ccd + b * nspot;
     }
 }

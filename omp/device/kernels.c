@@ -5,10 +5,10 @@
 #include "omp/banded.h"
 #include "omp/device/chunk.h"
 #include "omp/kernels/banded.h"
+#include "omp/kernels/decorrelate.h"
 #include "omp/kernels/dense.h"
-#include "omp/kernels/normal.h"
+#include "omp/kernels/normal_equations.h"
 #include "omp/kernels/quality.h"
-#include "omp/kernels/resolve.h"
 
 /* M, y and the prior of patch k, in the form that its solver wants. */
 TEAM_BODY void fill_patch(struct member member, const struct chunk *chunk, size_t k, size_t slot)
@@ -18,14 +18,15 @@ TEAM_BODY void fill_patch(struct member member, const struct chunk *chunk, size_
     const struct spots *spots = chunk->spots + chunk->bundle[k];
     double *shared = chunk->shared + slot * TEAM_SIZE, *prior = chunk->prior + k * n, largest;
     double *scratch = chunk->overlap_scratch + slot * chunk->overlap_scratch_size;
-    struct normal normal;
+    struct normal_equations normal;
 
-    normal_place(&normal, nspec, nwave, chunk->shape.band, chunk->normal + k * chunk->normal_bytes);
+    normal_equations_place(&normal, nspec, nwave, chunk->shape.wave_halfwidth,
+                           chunk->normal + k * chunk->normal_bytes);
     if (member.count == 1) {
-        normal_fill(&normal, chunk->patch + k, overlaps, spots, &chunk->pixels, scratch);
+        normal_equations_fill(&normal, chunk->patch + k, overlaps, spots, &chunk->pixels, scratch);
     } else {
-        normal_fill_by_lanes(member, &normal, chunk->patch + k, overlaps, spots, &chunk->pixels, scratch,
-                             scratch + LANE_EXCHANGE);
+        normal_equations_fill_by_lanes(member, &normal, chunk->patch + k, overlaps, spots, &chunk->pixels,
+                                       scratch, scratch + LANE_EXCHANGE);
     }
     largest = solver_prior(member, n, normal.weight, chunk->regularize, shared, prior);
     if (member.index == 0) chunk->results.largest[k] = largest;
@@ -33,9 +34,9 @@ TEAM_BODY void fill_patch(struct member member, const struct chunk *chunk, size_
         dense_expand(member, chunk->patch + k, &normal, prior, chunk->matrix + k * n * n, chunk->x + k * n,
                      chunk->diagonal + k * n);
     } else {
-        banded_fill(member, chunk->bands.tband, &normal, prior,
-                    chunk->matrix + k * linalg_band_size(n, chunk->bands.tband), chunk->x + k * chunk->rows,
-                    chunk->diagonal + k * n);
+        banded_fill(member, chunk->bandwidths.tband, &normal, prior,
+                    chunk->matrix + k * linalg_band_size(n, chunk->bandwidths.tband),
+                    chunk->x + k * chunk->rows, chunk->diagonal + k * n);
     }
 }
 
@@ -54,10 +55,10 @@ TEAM_BODY void gather_banded(struct member member, const struct chunk *chunk, si
     const struct offload_shape *shape = &chunk->shape;
     const size_t n = chunk->n, nwave = shape->nwave, core = shape->core_nspec;
     const size_t c = chunk_band(chunk, chunk->patch + k);
-    const double *inverse = chunk->inverse + k * linalg_band_size(n, chunk->bands.zband);
+    const double *inverse = chunk->inverse + k * linalg_band_size(n, chunk->bandwidths.zband);
     double *deconvolved = chunk->deconvolved + k * n;
-    const bool regular = banded_is_regular(member, chunk->bands.tband, n,
-                                           chunk->matrix + k * linalg_band_size(n, chunk->bands.tband),
+    const bool regular = banded_is_regular(member, chunk->bandwidths.tband, n,
+                                           chunk->matrix + k * linalg_band_size(n, chunk->bandwidths.tband),
                                            chunk->diagonal + k * n, shared);
 
     if (member.index == 0) chunk->results.solved[k] = regular;
@@ -65,10 +66,10 @@ TEAM_BODY void gather_banded(struct member member, const struct chunk *chunk, si
     for (size_t s = 0; s < core; s++) {
         size_t spec = chunk->patch[k].core_spec + s, system = k * core + s;
 
-        resolve_take_diagonals(member, inverse, chunk->bands.zband, shape->nspec, nwave, spec, c,
-                               chunk_diagonals(chunk, system, c));
-        resolve_make_vectors(member, nwave, deconvolved + spec * nwave,
-                             chunk->spectra.vector + system * RESOLVE_VECTORS * nwave);
+        decorrelate_take_diagonals(member, inverse, chunk->bandwidths.zband, shape->nspec, nwave, spec, c,
+                                   chunk_diagonals(chunk, system, c));
+        decorrelate_make_vectors(member, nwave, deconvolved + spec * nwave,
+                                 chunk->spectra.vector + system * DECORRELATE_VECTORS * nwave);
     }
 }
 
@@ -97,8 +98,8 @@ void chunk_gather(const struct chunk *chunk, size_t npatch, int teams, int team)
 }
 
 /* flux, ivar and R of one core spectrum, and whether they count. resolution: [ndiag][core wave] */
-TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, size_t system, double *shared,
-                              double *resolution)
+TEAM_BODY void decorrelate_system(struct member member, const struct chunk *chunk, size_t system,
+                                  double *shared, double *resolution)
 {
     const struct offload_shape *shape = &chunk->shape;
     const size_t k = system / shape->core_nspec, s = system % shape->core_nspec, nwave = shape->nwave;
@@ -111,16 +112,17 @@ TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, s
     if (shape->dense) { /* the row sums go where the patch's y was */
         double *row_sum = (double *)(chunk->normal + k * chunk->normal_bytes) + s * nwave;
 
-        good = dense_resolve(member, patch, shape->ndiag, chunk->dense_root + system * nwave * nwave,
-                             chunk->deconvolved + k * chunk->n + (patch->core_spec + s) * nwave, shared,
-                             row_sum, flux, ivar, resolution);
+        good = dense_decorrelate(member, patch, shape->ndiag, chunk->dense_root + system * nwave * nwave,
+                                 chunk->deconvolved + k * chunk->n + (patch->core_spec + s) * nwave, shared,
+                                 row_sum, flux, ivar, resolution);
     } else {
         const struct linalg_root root = chunk_root(chunk);
-        const struct spectrum_root spectrum = resolve_root(&root, system);
+        const struct spectrum_root spectrum = decorrelate_root(&root, system);
 
-        good =
-            resolve_make_spectrum(member, &spectrum, patch->core_wave, bins, shared, flux, ivar, resolution);
-        good &= resolve_check(member, &spectrum, patch->core_wave, bins, nwave, banded_flux_error, shared);
+        good = decorrelate_make_spectrum(member, &spectrum, patch->core_wave, bins, shared, flux, ivar,
+                                         resolution);
+        good &=
+            decorrelate_check(member, &spectrum, patch->core_wave, bins, nwave, banded_flux_error, shared);
     }
     if (member.index == 0) chunk->results.precise[system] = good;
     /* all have waited for all, to agree on `good` */
@@ -128,15 +130,15 @@ TEAM_BODY void resolve_system(struct member member, const struct chunk *chunk, s
     team_sync(member);
 }
 
-void chunk_resolve(const struct chunk *chunk, size_t nsystem, int teams, int team)
+void chunk_decorrelate(const struct chunk *chunk, size_t nsystem, int teams, int team)
 {
 #pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(chunk)
 #pragma omp parallel num_threads(team)
     for (size_t k = (size_t)omp_get_team_num(); k < nsystem; k += (size_t)omp_get_num_teams()) {
         const size_t slot = (size_t)omp_get_team_num();
 
-        resolve_system(team_member(), chunk, k, chunk->shared + slot * TEAM_SIZE,
-                       chunk->resolution + slot * chunk->shape.ndiag * chunk->shape.core_nwave);
+        decorrelate_system(team_member(), chunk, k, chunk->shared + slot * TEAM_SIZE,
+                           chunk->resolution + slot * chunk->shape.ndiag * chunk->shape.core_nwave);
     }
 }
 

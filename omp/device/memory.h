@@ -20,11 +20,11 @@ enum offload_block {
     BLOCK_SUMS,
     BLOCK_Y,
     BLOCK_WEIGHT,
-    BLOCK_MASKED,
+    BLOCK_PIXMASK_FRACTION,
     BLOCK_OFF_CCD,
     BLOCK_ARENA,
     BLOCK_ON_HOST, /* from here on the host's: device_host_alloc() */
-    BLOCK_HOST_MASKED = BLOCK_ON_HOST,
+    BLOCK_HOST_PIXMASK_FRACTION = BLOCK_ON_HOST,
     BLOCK_HOST_OFF_CCD,
     BLOCK_HOST_RESULTS,
     BLOCK_COUNT

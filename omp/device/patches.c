@@ -71,13 +71,13 @@ static void note_failures(size_t npatch, int failed, const int *info, int *bad)
 static void factor_banded(const struct offload *offload, const struct chunk *chunk, int *info, int *bad)
 {
     const struct linalg *linalg = offload->linalg;
-    int failed = linalg_band_cholesky(linalg, chunk->n, chunk->bands.tband, chunk->matrix, chunk->x,
+    int failed = linalg_band_cholesky(linalg, chunk->n, chunk->bandwidths.tband, chunk->matrix, chunk->x,
                                       chunk->npatch, info);
 
     note_failures(chunk->npatch, failed, info, bad);
-    failed = linalg_band_inverse(linalg, chunk->n, chunk->bands.tband, chunk->bands.zband, chunk->matrix,
-                                 chunk->inverse, chunk->x, chunk->npatch, chunk->linalg, chunk->linalg_bytes,
-                                 info);
+    failed = linalg_band_inverse(linalg, chunk->n, chunk->bandwidths.tband, chunk->bandwidths.zband,
+                                 chunk->matrix, chunk->inverse, chunk->x, chunk->npatch, chunk->linalg,
+                                 chunk->linalg_bytes, info);
     note_failures(chunk->npatch, failed, info, bad);
 }
 
@@ -113,11 +113,11 @@ static struct linalg_root root_of_band(const struct chunk *chunk, size_t c, size
     root.product += system * root.nvec * root.n;
     root.root += system * (root.half + 1) * root.n;
     root.edge += system * root.n;
-    root.spread += system;
+    root.condition += system;
     return root;
 }
 
-/* The patches are in the order of their bands. */
+/* The patches are in the order of their bandwidths. */
 static int take_banded_roots(const struct offload *offload, const struct chunk *chunk, int *info)
 {
     struct linalg_root root[LINALG_ROOT_BAND_MAX];
@@ -197,7 +197,7 @@ static bool solve(struct offload *offload, const struct chunk *chunk, int *info,
     now = end_stage(now, &results->solve_seconds);
     stage_push("square roots");
     failed = take_roots(offload, chunk, info);
-    chunk_resolve(there, nsystem, offload_teams(offload, nsystem), team);
+    chunk_decorrelate(there, nsystem, offload_teams(offload, nsystem), team);
     now = end_stage(now, &results->solve_seconds);
     stage_push("chi2pix");
     chunk_quality(there, npatch, teams, team);

@@ -72,9 +72,9 @@ static bool factor_and_invert(const struct linalg *linalg, const struct patch *p
                                  work->linalg, work->linalg_bytes, &info) == 0;
 }
 
-enum solved dense_solve(const struct linalg *linalg, const struct patch *patch, const struct normal *normal,
-                        const double *prior, size_t ndiag, struct solution *solution, void *memory,
-                        size_t work_bytes)
+enum solved dense_solve(const struct linalg *linalg, const struct patch *patch,
+                        const struct normal_equations *normal, const double *prior, size_t ndiag,
+                        struct solution *solution, void *memory, size_t work_bytes)
 {
     size_t nwave = patch->nwave, core_bins = patch->core_nwave;
     struct workspace work = place(linalg, patch, memory);
@@ -88,10 +88,11 @@ enum solved dense_solve(const struct linalg *linalg, const struct patch *patch, 
     }
     dense_deconvolved(team_of_one(), patch, work.x, solution->deconvolved);
     for (size_t s = 0; s < patch->core_nspec; s++) {
-        bool good = dense_resolve(team_of_one(), patch, ndiag, work.root + s * nwave * nwave,
-                                  solution->deconvolved + (patch->core_spec + s) * nwave, NULL, work.matrix,
-                                  solution->flux + s * core_bins, solution->ivar + s * core_bins,
-                                  solution->resolution + s * ndiag * core_bins);
+        bool good =
+            dense_decorrelate(team_of_one(), patch, ndiag, work.root + s * nwave * nwave,
+                              solution->deconvolved + (patch->core_spec + s) * nwave, NULL, work.matrix,
+                              solution->flux + s * core_bins, solution->ivar + s * core_bins,
+                              solution->resolution + s * ndiag * core_bins);
 
         if (!good) return SINGULAR;
     }

@@ -11,17 +11,18 @@
 enum { BLOCK = 32 }; /* wavelengths weighted at a time: 93 KB for DESI's spots */
 
 enum status overlaps_alloc(struct overlaps *overlaps, const struct spots *spots, size_t nspec, size_t nwave,
-                           size_t band, size_t reach, struct error *error)
+                           size_t wave_halfwidth, size_t spec_halfwidth, struct error *error)
 {
-    *overlaps = (struct overlaps){.band = band, .reach = reach};
-    overlaps->sum = memory_raw(nspec * nwave, overlaps_pairs(band, reach) * sizeof(double));
+    *overlaps = (struct overlaps){.wave_halfwidth = wave_halfwidth, .spec_halfwidth = spec_halfwidth};
+    overlaps->sum =
+        memory_raw(nspec * nwave, overlaps_pairs(wave_halfwidth, spec_halfwidth) * sizeof(double));
     overlaps->y = memory_zeroed(nspec * nwave, sizeof(double));
     overlaps->weight = memory_zeroed(nspec * nwave, sizeof(double));
-    overlaps->masked = memory_zeroed(nspec * nwave, sizeof(double));
+    overlaps->pixmask_fraction = memory_zeroed(nspec * nwave, sizeof(double));
     overlaps->off_ccd = memory_zeroed(nspec * nwave, sizeof(bool));
     overlaps->scratch =
         memory_zeroed((size_t)omp_get_max_threads() * BLOCK * overlaps_scratch_size(spots), sizeof(double));
-    if (overlaps->sum && overlaps->y && overlaps->weight && overlaps->masked && overlaps->off_ccd &&
+    if (overlaps->sum && overlaps->y && overlaps->weight && overlaps->pixmask_fraction && overlaps->off_ccd &&
         overlaps->scratch)
         return STATUS_OK;
     overlaps_free(overlaps);
@@ -33,7 +34,7 @@ void overlaps_free(struct overlaps *overlaps)
     free(overlaps->sum);
     free(overlaps->y);
     free(overlaps->weight);
-    free(overlaps->masked);
+    free(overlaps->pixmask_fraction);
     free(overlaps->off_ccd);
     free(overlaps->scratch);
     memset(overlaps, 0, sizeof *overlaps);
@@ -43,8 +44,8 @@ void overlaps_free(struct overlaps *overlaps)
 static void sum_with_spectrum(const struct overlaps *overlaps, const struct spots *spots, size_t spec,
                               size_t wave, size_t r, const double *scratch, double *sum)
 {
-    for (size_t d = 0; d <= overlaps->band; d++) {
-        sum[r * (overlaps->band + 1) + d] =
+    for (size_t d = 0; d <= overlaps->wave_halfwidth; d++) {
+        sum[r * (overlaps->wave_halfwidth + 1) + d] =
             overlap_sum(spots, overlap_pair(overlaps, spots, spec, wave, r, d, scratch));
     }
 }
@@ -54,7 +55,8 @@ static void sum_with_spectrum(const struct overlaps *overlaps, const struct spot
 static void sum_block(struct overlaps *overlaps, const struct spots *spots, const struct pixels *pixels,
                       size_t spec, size_t wave, size_t last, double *scratch)
 {
-    size_t width = 2 * overlaps->reach + 1, size = overlaps_pairs(overlaps->band, overlaps->reach);
+    size_t width = 2 * overlaps->spec_halfwidth + 1,
+           size = overlaps_pairs(overlaps->wave_halfwidth, overlaps->spec_halfwidth);
     size_t spot = spec * spots->nwave, scratch_size = overlaps_scratch_size(spots);
 
     memset(overlaps->sum + (spot + wave) * size, 0, (last - wave) * size * sizeof(double));

@@ -8,11 +8,11 @@
 
 #include "base/team.h"
 #include "linalg/linalg.h"
-#include "omp/normal.h"
+#include "omp/normal_equations.h"
 #include "omp/solver.h"
 
 /* M's lower triangle in tiles. Rows beyond the last are the identity's. */
-TEAM_BODY void banded_fill_matrix(struct member member, size_t tband, const struct normal *normal,
+TEAM_BODY void banded_fill_matrix(struct member member, size_t tband, const struct normal_equations *normal,
                                   double *matrix)
 {
     const size_t nspec = normal->nspec, n = nspec * normal->nwave;
@@ -20,8 +20,8 @@ TEAM_BODY void banded_fill_matrix(struct member member, size_t tband, const stru
 
     team_zero(member, linalg_band_size(n, tband), matrix);
     for (team_share(member, wave, normal->nwave)) {
-        for (size_t d = 0; d <= normal->band && wave + d < normal->nwave; d++) {
-            const double *block = normal->block + (wave * (normal->band + 1) + d) * nspec * nspec;
+        for (size_t d = 0; d <= normal->wave_halfwidth && wave + d < normal->nwave; d++) {
+            const double *block = normal->block + (wave * (normal->wave_halfwidth + 1) + d) * nspec * nspec;
 
             for (size_t s1 = 0; s1 < nspec; s1++) {
                 for (size_t s2 = d == 0 ? s1 : 0; s2 < nspec; s2++) {
@@ -37,7 +37,7 @@ TEAM_BODY void banded_fill_matrix(struct member member, size_t tband, const stru
 }
 
 /* M + diag(prior) in tiles; x[rows] = y, and diagonal[n], M's with the prior. */
-TEAM_BODY void banded_fill(struct member member, size_t tband, const struct normal *normal,
+TEAM_BODY void banded_fill(struct member member, size_t tband, const struct normal_equations *normal,
                            const double *prior, double *matrix, double *x, double *diagonal)
 {
     const size_t n = normal->nspec * normal->nwave;

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "base/team.h"
-#include "omp/normal.h"
+#include "omp/normal_equations.h"
 #include "omp/patch.h"
 #include "omp/solver.h"
 
@@ -24,8 +24,9 @@ TEAM_BODY size_t dense_spectrum_at(const struct patch *patch, size_t position)
 
 /* The lower triangle of M + diag(prior), column-major, and y, in the order of elimination. matrix[n][n],
  * x[n], diagonal[n]: the matrix's. */
-TEAM_BODY void dense_expand(struct member member, const struct patch *patch, const struct normal *normal,
-                            const double *prior, double *matrix, double *x, double *diagonal)
+TEAM_BODY void dense_expand(struct member member, const struct patch *patch,
+                            const struct normal_equations *normal, const double *prior, double *matrix,
+                            double *x, double *diagonal)
 {
     const size_t nspec = patch->nspec, nwave = patch->nwave, n = nspec * nwave;
 
@@ -38,14 +39,14 @@ TEAM_BODY void dense_expand(struct member member, const struct patch *patch, con
 
             for (team_share(member, wave, nwave)) {
                 double *column = matrix + (position1 * nwave + wave) * n + position2 * nwave;
-                const double *block = normal->block + wave * (normal->band + 1) * nspec * nspec;
+                const double *block = normal->block + wave * (normal->wave_halfwidth + 1) * nspec * nspec;
 
-                for (size_t d = 0; d <= normal->band && wave + d < nwave; d++) {
+                for (size_t d = 0; d <= normal->wave_halfwidth && wave + d < nwave; d++) {
                     column[wave + d] = block[(d * nspec + spec2) * nspec + spec1];
                 }
                 if (position2 == position1) continue;
-                for (size_t d = 1; d <= normal->band && d <= wave; d++) {
-                    block -= (normal->band + 1) * nspec * nspec;
+                for (size_t d = 1; d <= normal->wave_halfwidth && d <= wave; d++) {
+                    block -= (normal->wave_halfwidth + 1) * nspec * nspec;
                     column[wave - d] = block[(d * nspec + spec1) * nspec + spec2];
                 }
             }
@@ -94,9 +95,9 @@ TEAM_BODY void dense_deconvolved(struct member member, const struct patch *patch
 
 /* flux, ivar and resolution of one core spectrum from Q_s and x_s; false when a row sum is 0 or a value is
  * not a number. row_sum[nwave] */
-TEAM_BODY bool dense_resolve(struct member member, const struct patch *patch, size_t ndiag, const double *q,
-                             const double *x, double *shared, double *row_sum, double *flux, double *ivar,
-                             double *resolution)
+TEAM_BODY bool dense_decorrelate(struct member member, const struct patch *patch, size_t ndiag,
+                                 const double *q, const double *x, double *shared, double *row_sum,
+                                 double *flux, double *ivar, double *resolution)
 {
     const size_t nwave = patch->nwave, half = ndiag / 2;
     double bad = 0;

@@ -50,7 +50,8 @@ TEAM_BODY struct spot_sums overlap_sums(const struct spots *spots, double y, dou
 {
     const bool is_whole = count == spots->nx * spots->ny && usable > 0;
 
-    return (struct spot_sums){.y = y, .weight = weight, .masked = is_whole ? 0 : fmax(0, 1 - usable)};
+    return (struct spot_sums){
+        .y = y, .weight = weight, .pixmask_fraction = is_whole ? 0 : fmax(0, 1 - usable)};
 }
 
 /* Puts a spot times the weights of its pixels into the scratch, those of the rows asked for. */
@@ -162,25 +163,25 @@ TEAM_BODY double overlap_sum(const struct spots *spots, struct overlap overlap)
     return total;
 }
 
-/* Of spot (spec, wave), weighted in the scratch, with that of spectrum spec + r - reach, wavelength wave + d.
- * At distance 0 the lower triangle only. */
+/* Of spot (spec, wave), weighted in the scratch, with that of spectrum spec + r - spec_halfwidth, wavelength
+ * wave + d. At distance 0 the lower triangle only. */
 TEAM_BODY struct overlap overlap_pair(const struct overlaps *overlaps, const struct spots *spots, size_t spec,
                                       size_t wave, size_t r, size_t d, const double *scratch)
 {
-    size_t other = spec + r - overlaps->reach;
-    bool exists = spec + r >= overlaps->reach && other < spots->nspec && wave + d < spots->nwave;
+    size_t other = spec + r - overlaps->spec_halfwidth;
+    bool exists = spec + r >= overlaps->spec_halfwidth && other < spots->nspec && wave + d < spots->nwave;
 
-    if (!exists || (d == 0 && r < overlaps->reach)) return (struct overlap){0};
+    if (!exists || (d == 0 && r < overlaps->spec_halfwidth)) return (struct overlap){0};
     return overlap_of(spots, spec * spots->nwave + wave, scratch, other * spots->nwave + wave + d);
 }
 
-/* The sums of one spot with rows row_min ... row_max - 1 of the CCD only: sum[2 reach + 1][band + 1]. One
- * member's work; weighed: [ny][overlap_row()] */
+/* The sums of one spot with rows row_min ... row_max - 1 of the CCD only: sum[2 spec_halfwidth +
+ * 1][wave_halfwidth + 1]. One member's work; weighed: [ny][overlap_row()] */
 TEAM_BODY struct spot_sums overlaps_of_spot(const struct overlaps *overlaps, const struct spots *spots,
                                             const struct pixels *pixels, size_t spec, size_t wave,
                                             int row_min, int row_max, double *weighed, double *sum)
 {
-    const size_t width = 2 * overlaps->reach + 1, count = overlaps->band + 1;
+    const size_t width = 2 * overlaps->spec_halfwidth + 1, count = overlaps->wave_halfwidth + 1;
     struct spot_sums sums =
         overlap_weigh(spots, pixels, spec * spots->nwave + wave, row_min, row_max, weighed);
 
@@ -200,9 +201,9 @@ TEAM_BODY void overlaps_store(const struct overlaps *overlaps, const struct spot
 {
     overlaps->y[spot] = sums.y;
     overlaps->weight[spot] = sums.weight;
-    overlaps->masked[spot] = sums.masked;
-    overlaps->off_ccd[spot] =
-        sums.masked > 1 - unusable_tolerance && light_on_ccd(spots, spot, pixels) <= unusable_tolerance;
+    overlaps->pixmask_fraction[spot] = sums.pixmask_fraction;
+    overlaps->off_ccd[spot] = sums.pixmask_fraction > 1 - unusable_tolerance &&
+                              light_on_ccd(spots, spot, pixels) <= unusable_tolerance;
 }
 
 #endif

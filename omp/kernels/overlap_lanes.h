@@ -81,7 +81,7 @@ TEAM_BODY struct spot_sums overlaps_by_lanes(struct member lane, const struct ov
                                              size_t spec, size_t wave, int row_min, int row_max, bool stores,
                                              double *exchange, double *sum)
 {
-    const size_t width = 2 * overlaps->reach + 1, count = overlaps->band + 1,
+    const size_t width = 2 * overlaps->spec_halfwidth + 1, count = overlaps->wave_halfwidth + 1,
                  spot = spec * spots->nwave + wave;
     const int npix = (int)(spots->nx * spots->ny);
     struct lane_sums sums = {0};
@@ -91,8 +91,8 @@ TEAM_BODY struct spot_sums overlaps_by_lanes(struct member lane, const struct ov
 
         lane_weigh(lane, spots, pixels, spot, first, row_min, row_max, &own, &sums);
         for (size_t r = 0; r < width; r++) {
-            const size_t other = spec + r - overlaps->reach;
-            const bool exists = spec + r >= overlaps->reach && other < spots->nspec;
+            const size_t other = spec + r - overlaps->spec_halfwidth;
+            const bool exists = spec + r >= overlaps->spec_halfwidth && other < spots->nspec;
 
             for (size_t d0 = 0; d0 < count; d0 += TEAM_SUMS) {
                 const size_t d = d0 + (size_t)lane.index;
@@ -103,7 +103,7 @@ TEAM_BODY struct spot_sums overlaps_by_lanes(struct member lane, const struct ov
                     const size_t far = d0 + e;
                     const bool is_pair =
                         exists && far < count && wave + far < spots->nwave &&
-                        (far > 0 || r >= overlaps->reach); /* at distance 0 the lower triangle */
+                        (far > 0 || r >= overlaps->spec_halfwidth); /* at distance 0 the lower triangle */
 
                     part[e] = is_pair ? lane_overlap(spots, &own, spot, other * spots->nwave + wave + far,
                                                      first + lane.index)

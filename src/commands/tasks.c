@@ -27,9 +27,10 @@ static const struct band {
     char name;
     const char *wavelength;
     const char *psferr;
-} bands[] = {{'b', "3600,5800,0.8", "0.04"}, {'r', "5760,7620,0.8", "0.01"}, {'z', "7520,9824,0.8", "0.01"}};
+} bandwidths[] = {
+    {'b', "3600,5800,0.8", "0.04"}, {'r', "5760,7620,0.8", "0.01"}, {'z', "7520,9824,0.8", "0.01"}};
 
-enum { BANDS = sizeof bands / sizeof bands[0], DESI_MASKBITS = 767 };
+enum { BANDS = sizeof bandwidths / sizeof bandwidths[0], DESI_MASKBITS = 767 };
 
 static void options_free(struct options *options)
 {
@@ -58,12 +59,12 @@ static enum status parse_cameras(const char *text, bool wanted[BANDS][PETALS], s
         bool all;
 
         for (int i = 0; i < BANDS; i++) {
-            if (*c && tolower((unsigned char)*c) == bands[i].name) band = &bands[i];
+            if (*c && tolower((unsigned char)*c) == bandwidths[i].name) band = &bandwidths[i];
         }
         all = band && !isdigit((unsigned char)c[1]);
         if (band) {
             for (int petal = 0; petal < PETALS; petal++)
-                wanted[band - bands][petal] |= all || petal == c[1] - '0';
+                wanted[band - bandwidths][petal] |= all || petal == c[1] - '0';
             c += all ? 1 : 2;
         }
         if (!band || (*c && *c != ',')) {
@@ -205,7 +206,7 @@ static enum status print_exposure(FILE *file, const struct options *options, con
     if (options->expid && atol(options->expid) != atol(expid)) return STATUS_OK;
     for (int band = BANDS - 1; band >= 0; band--) { /* z first: the longest frames are begun early */
         for (int petal = 0; petal < PETALS; petal++) {
-            if (wanted[band][petal]) *count += print_camera(file, options, expid, &bands[band], petal);
+            if (wanted[band][petal]) *count += print_camera(file, options, expid, &bandwidths[band], petal);
         }
     }
     return *count > before ? make_folders(options, expid, error) : STATUS_OK;

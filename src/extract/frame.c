@@ -66,8 +66,8 @@ static enum status alloc_frame(struct frame *frame, struct job *job, struct erro
 static bool solve_whole(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
 {
     double now = timing_start(STAGE_SOLVE);
-    bool solved = whole_solve(&job->whole, &job->overlaps, job->options->regularize, bundle->keep_first,
-                              bundle->keep_first + bundle->keep_nspec);
+    bool solved = bundle_solver_solve(&job->bundle_solver, &job->overlaps, job->options->regularize,
+                                      bundle->keep_first, bundle->keep_first + bundle->keep_nspec);
 
     timing_add(timing, STAGE_SOLVE, now, 1);
     if (!solved) {
@@ -87,7 +87,7 @@ void job_evaluate_bundle(struct job *job, const struct planned_bundle *bundle, s
                    plan->spot_nwave);
     timing_add(timing, STAGE_SPOTS, now, bundle->nspec * plan->spot_nwave);
     now = timing_start(STAGE_OVERLAPS);
-    job->overlaps.band = bundle->band;
+    job->overlaps.wave_halfwidth = bundle->wave_halfwidth;
     overlaps_sum(&job->overlaps, &job->spots, &job->pixels);
     timing_add(timing, STAGE_OVERLAPS, now, bundle->nspec * plan->spot_nwave);
 }
@@ -135,11 +135,11 @@ enum status job_alloc_host(struct job *job, struct error *error)
 
     if (status != STATUS_OK) return status;
     status = overlaps_alloc(&job->overlaps, &job->spots, job->plan.bundle_nspec, job->plan.spot_nwave,
-                            job->plan.band, job->plan.reach, error);
+                            job->plan.wave_halfwidth, job->plan.spec_halfwidth, error);
     if (status != STATUS_OK) return status;
     if (job->options->plan.whole_bundles) {
-        status = whole_alloc(&job->whole, job->options->linalg, job->plan.bundle_nspec, job->plan.spot_nwave,
-                             job->plan.band, job->psf->hsizey, error);
+        status = bundle_solver_alloc(&job->bundle_solver, job->options->linalg, job->plan.bundle_nspec,
+                                     job->plan.spot_nwave, job->plan.wave_halfwidth, job->psf->hsizey, error);
         if (status != STATUS_OK) return status;
     }
     job->nworker = omp_get_max_threads();
@@ -194,7 +194,7 @@ done:
     }
     free(job.workers);
     free(job.strip);
-    whole_free(&job.whole);
+    bundle_solver_free(&job.bundle_solver);
     overlaps_free(&job.overlaps);
     spots_free(&job.spots);
     plan_free(&job.plan);

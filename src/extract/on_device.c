@@ -8,8 +8,8 @@
 
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "omp/decorrelate.h"
 #include "omp/offload.h"
-#include "omp/resolve.h"
 #include "run/progress.h"
 
 /* What is still to be done for a patch. */
@@ -31,20 +31,20 @@ struct batch {
     size_t first_bundle, nbundle;
     struct item *item; /* [nitem] */
     size_t nitem;
-    size_t band;         /* of all banded systems: the largest that one needs */
-    bool *done;          /* [nitem][core spec] */
-    struct item **todo;  /* [nitem] those of one step, sorted by shape */
-    struct patch *patch; /* [nitem] and what the device wants of them */
+    size_t wave_halfwidth; /* of all banded systems: the largest that one needs */
+    bool *done;            /* [nitem][core spec] */
+    struct item **todo;    /* [nitem] those of one step, sorted by shape */
+    struct patch *patch;   /* [nitem] and what the device wants of them */
     unsigned *patch_bundle;
     struct error *error;
 };
 
-static struct offload_shape shape_of(const struct job *job, const struct patch *patch, size_t band,
+static struct offload_shape shape_of(const struct job *job, const struct patch *patch, size_t wave_halfwidth,
                                      enum step step)
 {
     return (struct offload_shape){.nspec = patch->nspec,
                                   .nwave = patch->nwave,
-                                  .band = band,
+                                  .wave_halfwidth = wave_halfwidth,
                                   .core_nspec = patch->core_nspec,
                                   .core_nwave = patch->core_nwave,
                                   .npix = job->plan.npix,
@@ -53,10 +53,11 @@ static struct offload_shape shape_of(const struct job *job, const struct patch *
                                   .dense = step == DENSE};
 }
 
-/* Which attempt comes first, where spots overlap over `band` wavelengths. */
-static enum step first_step(const struct job *job, size_t band)
+/* Which attempt comes first, where spots overlap over `wave_halfwidth` wavelengths. */
+static enum step first_step(const struct job *job, size_t wave_halfwidth)
 {
-    bool dense = job->options->solver == SOLVER_DENSE || !resolve_is_possible(band, job->frame->ndiag);
+    bool dense =
+        job->options->solver == SOLVER_DENSE || !decorrelate_is_possible(wave_halfwidth, job->frame->ndiag);
 
     return dense ? DENSE : BANDED;
 }
@@ -73,13 +74,14 @@ static void size_arena(const struct job *job, struct offload_sizes *sizes)
                                   .nwave = plan->patch_nwave,
                                   .core_nspec = plan->core_nspec,
                                   .core_nwave = plan->core_nwave};
-    const struct offload_shape wide = shape_of(job, &largest, plan->band, WIDE);
-    const struct offload_shape dense = shape_of(job, &largest, plan->band, DENSE);
+    const struct offload_shape wide = shape_of(job, &largest, plan->wave_halfwidth, WIDE);
+    const struct offload_shape dense = shape_of(job, &largest, plan->wave_halfwidth, DENSE);
     size_t banded_bytes = offload_patch_bytes(&wide, linalg),
            dense_bytes = offload_patch_bytes(&dense, linalg);
 
     sizes->arena_least = max_size(banded_bytes, dense_bytes);
-    if (dense_bytes == SIZE_MAX && first_step(job, plan->band) == BANDED) sizes->arena_least = banded_bytes;
+    if (dense_bytes == SIZE_MAX && first_step(job, plan->wave_halfwidth) == BANDED)
+        sizes->arena_least = banded_bytes;
     if (job->options->model) {
         size_t model =
             offload_model_bytes(plan->bundle_nspec, plan->nwave, plan_widest_bundle(plan), job->pixels.ny);
@@ -87,7 +89,8 @@ static void size_arena(const struct job *job, struct offload_sizes *sizes)
         sizes->arena_least = max_size(sizes->arena_least, model);
     }
     if (sizes->arena_least == SIZE_MAX) return;
-    sizes->arena_most = plan->npatch * (first_step(job, plan->band) == DENSE ? dense_bytes : banded_bytes);
+    sizes->arena_most =
+        plan->npatch * (first_step(job, plan->wave_halfwidth) == DENSE ? dense_bytes : banded_bytes);
     sizes->arena_most = max_size(sizes->arena_most, sizes->arena_least);
 }
 
@@ -120,7 +123,7 @@ static int compare_items(const void *a, const void *b)
     const struct planned_patch *q = (*(struct item *const *)b)->planned;
     int order = compare_shapes(&p->patch, &q->patch);
 
-    if (order == 0) order = compare_sizes(p->patch.band, q->patch.band);
+    if (order == 0) order = compare_sizes(p->patch.wave_halfwidth, q->patch.wave_halfwidth);
     return order != 0 ? order : (p > q) - (p < q);
 }
 
@@ -144,7 +147,7 @@ static void take_result(struct batch *batch, struct item *item, const struct off
                                         .ivar = results->ivar + k * nbin,
                                         .chi2pix = results->chi2pix + k * nbin,
                                         .resolution = results->resolution + k * nbin * job->frame->ndiag,
-                                        .masked = batch->offload->host_masked + spots,
+                                        .pixmask_fraction = batch->offload->host_pixmask_fraction + spots,
                                         .off_ccd = batch->offload->host_off_ccd + spots};
     bool all = true;
 
@@ -170,7 +173,8 @@ static bool solve_items(struct batch *batch, struct item **item, size_t count, e
 {
     const struct job *job = batch->job;
     const struct offload_shape shape =
-        shape_of(job, &item[0]->planned->patch, step == DENSE ? job->plan.band : batch->band, step);
+        shape_of(job, &item[0]->planned->patch,
+                 step == DENSE ? job->plan.wave_halfwidth : batch->wave_halfwidth, step);
 
     while (count > 0) {
         const size_t held = offload_patches_held(batch->offload, &shape, count);
@@ -358,14 +362,14 @@ static void list_items(struct batch *batch)
 {
     const struct plan *plan = &batch->job->plan;
 
-    batch->nitem = batch->band = 0;
+    batch->nitem = batch->wave_halfwidth = 0;
     memset(batch->done, 0, plan->npatch * plan->core_nspec * sizeof(bool));
     for (unsigned b = 0; b < batch->nbundle; b++) {
         const struct planned_bundle *bundle = &plan->bundle[batch->first_bundle + b];
 
         for (size_t i = 0; i < bundle->npatch; i++, batch->nitem++) {
             const struct planned_patch *planned = &plan->patch[bundle->first_patch + i];
-            const enum step first = first_step(batch->job, planned->patch.band);
+            const enum step first = first_step(batch->job, planned->patch.wave_halfwidth);
 
             batch->item[batch->nitem] =
                 (struct item){.planned = planned,
@@ -373,7 +377,8 @@ static void list_items(struct batch *batch)
                               .step = first,
                               .was_imprecise = first == DENSE && batch->job->options->solver != SOLVER_DENSE,
                               .done = batch->done + batch->nitem * plan->core_nspec};
-            if (first == BANDED) batch->band = max_size(batch->band, planned->patch.band);
+            if (first == BANDED)
+                batch->wave_halfwidth = max_size(batch->wave_halfwidth, planned->patch.wave_halfwidth);
         }
     }
 }
@@ -425,8 +430,8 @@ static enum status open_device(struct job *job, struct offload *offload, struct 
     struct offload_sizes sizes = {.nbundle = plan->nbundle,
                                   .bundle_nspec = plan->bundle_nspec,
                                   .nwave = plan->spot_nwave,
-                                  .band = plan->band,
-                                  .reach = plan->reach};
+                                  .wave_halfwidth = plan->wave_halfwidth,
+                                  .spec_halfwidth = plan->spec_halfwidth};
     struct spots psf; /* its coefficients; no spots */
     double now = timing_start(STAGE_COPY);
     enum status status = spots_alloc(&psf, job->psf, 0, 0, error);

@@ -9,7 +9,7 @@
 #include "extract/mask.h"
 #include "omp/banded.h"
 #include "omp/dense.h"
-#include "omp/normal.h"
+#include "omp/normal_equations.h"
 #include "omp/quality.h"
 #include "run/progress.h"
 
@@ -22,8 +22,8 @@ static size_t solver_bytes(const struct job *job)
     const struct plan *plan = &job->plan;
     const struct linalg *linalg = job->options->linalg;
     size_t dense = dense_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec);
-    size_t banded = banded_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec, plan->band,
-                                 job->frame->ndiag);
+    size_t banded = banded_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec,
+                                 plan->wave_halfwidth, job->frame->ndiag);
 
     if (job->options->solver == SOLVER_DENSE) return dense;
     return dense == SIZE_MAX || (banded != SIZE_MAX && banded > dense) ? banded : dense;
@@ -35,9 +35,11 @@ enum status worker_alloc(struct worker *worker, const struct job *job, struct er
     size_t nbin = plan->patch_nspec * plan->patch_nwave, ncore = plan->core_nspec * plan->core_nwave;
 
     worker->solver_bytes = solver_bytes(job);
-    worker->normal = memory_zeroed(normal_bytes(plan->patch_nspec, plan->patch_nwave, plan->band), 1);
+    worker->normal =
+        memory_zeroed(normal_equations_bytes(plan->patch_nspec, plan->patch_nwave, plan->wave_halfwidth), 1);
     worker->prior = memory_zeroed(nbin, sizeof(double));
-    worker->scratch = memory_zeroed(normal_scratch_size(&job->overlaps, &job->spots), sizeof(double));
+    worker->scratch =
+        memory_zeroed(normal_equations_scratch_size(&job->overlaps, &job->spots), sizeof(double));
     worker->solution.deconvolved = memory_zeroed(nbin, sizeof(double));
     worker->solution.flux = memory_zeroed(ncore, sizeof(double));
     worker->solution.ivar = memory_zeroed(ncore, sizeof(double));
@@ -77,7 +79,8 @@ static bool has_solution(enum outcome outcome)
 /* Solves with this regularisation, by the solver asked for; what the banded one cannot do precisely, densely.
  */
 static enum solved solve_regularised(struct worker *worker, const struct job *job, const struct patch *patch,
-                                     const struct normal *normal, double regularize, bool *was_imprecise)
+                                     const struct normal_equations *normal, double regularize,
+                                     bool *was_imprecise)
 {
     const struct linalg *linalg = job->options->linalg;
     size_t ndiag = job->frame->ndiag;
@@ -96,7 +99,7 @@ static enum solved solve_regularised(struct worker *worker, const struct job *jo
 }
 
 static enum outcome solve(struct worker *worker, const struct job *job, const struct patch *patch,
-                          const struct normal *normal)
+                          const struct normal_equations *normal)
 {
     double largest = 0, regularize = job->options->regularize;
     enum outcome outcome = UNSOLVED;
@@ -116,12 +119,12 @@ static enum outcome solve(struct worker *worker, const struct job *job, const st
 
 static enum outcome solve_patch(struct worker *worker, const struct job *job, const struct patch *patch)
 {
-    struct normal normal;
+    struct normal_equations normal;
     enum outcome outcome;
     double now = timing_start(STAGE_NORMAL);
 
-    normal_place(&normal, patch->nspec, patch->nwave, patch->band, worker->normal);
-    normal_sum(&normal, patch, &job->overlaps, &job->spots, &job->pixels, worker->scratch);
+    normal_equations_place(&normal, patch->nspec, patch->nwave, patch->wave_halfwidth, worker->normal);
+    normal_equations_sum(&normal, patch, &job->overlaps, &job->spots, &job->pixels, worker->scratch);
     timing_add(&worker->timing, STAGE_NORMAL, now, 1);
     now = timing_start(STAGE_SOLVE);
     outcome = solve(worker, job, patch, &normal);
@@ -134,22 +137,22 @@ static bool take_from_whole(struct worker *worker, const struct job *job, const 
 {
     enum { MARGIN = 20 }; /* wavelengths around the core where a cut of S still matters */
     const struct patch *patch = &planned->patch;
-    const struct whole *whole = &job->whole;
+    const struct bundle_solver *solver = &job->bundle_solver;
     size_t bins = patch->core_nwave, ndiag = job->frame->ndiag;
 
     for (size_t s = 0; s < patch->nspec; s++) {
         memcpy(worker->solution.deconvolved + s * patch->nwave,
-               whole->x + (patch->spec + s) * whole->nwave + patch->wave, patch->nwave * sizeof(double));
+               solver->x + (patch->spec + s) * solver->nwave + patch->wave, patch->nwave * sizeof(double));
     }
     for (size_t s = planned->skip_spec; s < planned->skip_spec + planned->keep_nspec; s++) {
         size_t spec = patch->spec + patch->core_spec + s, first = patch->wave + patch->core_wave;
-        struct spectrum_root root = whole_root(whole, spec);
+        struct spectrum_root root = bundle_solver_root(solver, spec);
 
-        if (!whole->solved[spec] ||
-            !resolve_spectrum(&root, first, bins, worker->solution.flux + s * bins,
-                              worker->solution.ivar + s * bins,
-                              worker->solution.resolution + s * ndiag * bins) ||
-            !resolve_is_precise(&root, first, bins, MARGIN, whole_flux_error)) {
+        if (!solver->solved[spec] ||
+            !decorrelate_spectrum(&root, first, bins, worker->solution.flux + s * bins,
+                                  worker->solution.ivar + s * bins,
+                                  worker->solution.resolution + s * ndiag * bins) ||
+            !decorrelate_is_precise(&root, first, bins, MARGIN, bundle_solver_flux_error)) {
             return false;
         }
     }
@@ -200,7 +203,8 @@ static void store_pixels(const struct job *job, const struct patch_result *resul
     const bool *restrict off_ccd = result->off_ccd + place->spot;
     uint32_t *restrict mask = job->frame->mask + place->out, bits = mask_of(result->outcome);
 
-    memcpy(job->frame->pixmask_fraction + place->out, result->masked + place->spot, nwave * sizeof(double));
+    memcpy(job->frame->pixmask_fraction + place->out, result->pixmask_fraction + place->spot,
+           nwave * sizeof(double));
     for (size_t w = 0; w < nwave; w++) mask[w] = bits | (off_ccd[w] ? SPECMASK_NODATA : 0u);
 }
 
@@ -210,7 +214,7 @@ static void store_bins(const struct job *job, const struct patch_result *result,
                        size_t nwave)
 {
     const struct frame *frame = job->frame;
-    const double *restrict masked = result->masked + place->spot;
+    const double *restrict pixmask_fraction = result->pixmask_fraction + place->spot;
     const double *restrict from_flux = result->flux + place->core;
     const double *restrict from_ivar = result->ivar + place->core;
     const double *restrict from_chi2pix = result->chi2pix + place->core;
@@ -222,7 +226,7 @@ static void store_bins(const struct job *job, const struct patch_result *result,
     for (size_t w = 0; w < nwave; w++) {
         double converted = from_ivar[w] * step * step, density = from_flux[w] / step;
         double chi2 = from_chi2pix[w] < FLT_MAX ? from_chi2pix[w] : FLT_MAX; /* also NaN */
-        bool seen = !(masked[w] > 1 - unusable_tolerance), bright = seen && !(converted < FLT_MIN);
+        bool seen = !(pixmask_fraction[w] > 1 - unusable_tolerance), bright = seen && !(converted < FLT_MIN);
 
         chi2pix[w] = seen ? chi2 : 0;
         flux[w] = bright ? density : 0;
@@ -316,7 +320,7 @@ void extract_patch(struct worker *worker, const struct job *job, const struct pl
                                             .ivar = worker->solution.ivar,
                                             .chi2pix = worker->chi2pix,
                                             .resolution = worker->resolution,
-                                            .masked = job->overlaps.masked,
+                                            .pixmask_fraction = job->overlaps.pixmask_fraction,
                                             .off_ccd = job->overlaps.off_ccd};
 
         store_spectrum(job, planned, &result, spec);

@@ -4,16 +4,16 @@
 #define UNSPOT_EXTRACT_PATCH_H
 
 #include "extract/frame.h"
+#include "omp/bundle_solver.h"
 #include "omp/overlaps.h"
 #include "omp/patch.h"
 #include "omp/spots.h"
-#include "omp/whole.h"
 
 /* What one thread needs for any patch of the plan; allocated once a frame. */
 struct worker {
-    void *normal;    /* normal_bytes() */
+    void *normal;    /* normal_equations_bytes() */
     double *prior;   /* [wave][spec] */
-    double *scratch; /* normal_scratch_size() */
+    double *scratch; /* normal_equations_scratch_size() */
     struct solution solution;
     float *resolution; /* the solution's, as files hold it */
     double *chi2pix;   /* [core spec][core wave] */
@@ -34,9 +34,9 @@ struct job {
     struct pixels pixels;
     struct spots spots;
     struct overlaps overlaps;
-    struct whole whole;     /* where bundles are solved as one system */
-    bool bundle_is_solved;  /* the current one, in whole */
-    struct worker *workers; /* [nworker] */
+    struct bundle_solver bundle_solver; /* where bundles are solved as one system */
+    bool bundle_is_solved;              /* the current one, in whole */
+    struct worker *workers;             /* [nworker] */
     int nworker;
     struct frame *frame;
     double *strip; /* [row][column of the bundle]: its model */
@@ -63,7 +63,7 @@ struct patch_result {
     enum outcome outcome;
     const double *flux, *ivar, *chi2pix; /* [core spec][core wave], per bin */
     const float *resolution;             /* [core spec][ndiag][core wave]: as files hold it */
-    const double *masked;                /* of the bundle's spots, see struct overlaps */
+    const double *pixmask_fraction;      /* of the bundle's spots, see struct overlaps */
     const bool *off_ccd;
 };
 

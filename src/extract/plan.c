@@ -80,7 +80,7 @@ static void add_patch(struct plan *plan, const struct plan_options *options, con
         .core_nwave = options->nwavestep,
     };
     choose_pixels(patch, traces, psf, options->pixpad_frac);
-    patch->band = traces_band(traces, patch->wave, patch->nwave);
+    patch->wave_halfwidth = traces_wave_halfwidth(traces, patch->wave, patch->nwave);
     planned->first_spec = keep_min - options->specmin;
     planned->skip_spec = keep_min - sub->core_min;
     planned->keep_nspec = keep_max - keep_min;
@@ -91,8 +91,8 @@ static void add_patch(struct plan *plan, const struct plan_options *options, con
     plan->patch_nwave = max_size(plan->patch_nwave, patch->nwave);
     plan->core_nspec = max_size(plan->core_nspec, patch->core_nspec);
     plan->core_nwave = max_size(plan->core_nwave, patch->core_nwave);
-    plan->band = max_size(plan->band, patch->band);
-    bundle->band = max_size(bundle->band, patch->band);
+    plan->wave_halfwidth = max_size(plan->wave_halfwidth, patch->wave_halfwidth);
+    bundle->wave_halfwidth = max_size(bundle->wave_halfwidth, patch->wave_halfwidth);
     plan->npix = max_size(plan->npix, (size_t)(patch->row_max - patch->row_min) *
                                           (size_t)(patch->column_max - patch->column_min));
 }
@@ -127,14 +127,15 @@ static void add_bundle(struct plan *plan, const struct plan_options *options, co
     bundle->npatch = plan->npatch - bundle->first_patch;
     if (options->whole_bundles) { /* all that overlaps, in patches or not, wanted or not */
         traces_select(traces, 0, bundle->nspec, plan->spot_nwave);
-        bundle->band = traces_band(traces, 0, plan->spot_nwave);
-        plan->band = max_size(plan->band, bundle->band);
+        bundle->wave_halfwidth = traces_wave_halfwidth(traces, 0, plan->spot_nwave);
+        plan->wave_halfwidth = max_size(plan->wave_halfwidth, bundle->wave_halfwidth);
     }
     bundle->keep_first = max_size(number * options->bundlesize, options->specmin) - first;
     bundle->keep_nspec = min_size((number + 1) * options->bundlesize, options->specmin + options->nspec) -
                          bundle->keep_first - first;
     plan->bundle_nspec = max_size(plan->bundle_nspec, bundle->nspec);
-    plan->reach = max_size(plan->reach, traces_reach(traces, plan->band));
+    plan->spec_halfwidth =
+        max_size(plan->spec_halfwidth, traces_spec_halfwidth(traces, plan->wave_halfwidth));
 }
 
 enum status plan_make(struct plan *plan, const struct plan_options *options, const struct psf *psf,

@@ -37,7 +37,7 @@ struct planned_patch {
 
 struct planned_bundle {
     size_t specmin, nspec;         /* spectra of the PSF whose spots are needed */
-    size_t band;                   /* the largest of its patches */
+    size_t wave_halfwidth;         /* the largest of its patches */
     size_t first_patch, npatch;    /* of the plan's patches */
     size_t keep_first, keep_nspec; /* spectra asked for, counted from specmin */
 };
@@ -51,8 +51,8 @@ struct plan {
     struct planned_bundle *bundle;
     struct planned_patch *patch;
     /* the largest of each over all bundles or patches: sizes of workspaces */
-    size_t bundle_nspec, patch_nspec, patch_nwave, core_nspec, core_nwave, band, npix;
-    size_t reach; /* spots of spectra more than reach apart share no pixel */
+    size_t bundle_nspec, patch_nspec, patch_nwave, core_nspec, core_nwave, wave_halfwidth, npix;
+    size_t spec_halfwidth; /* spots of spectra more than spec_halfwidth apart share no pixel */
 };
 
 /* Divides the frame; the caller releases *plan with plan_free(), whatever the status. */

@@ -263,32 +263,32 @@ static bool any_overlap(const struct traces *traces, size_t wave, size_t n, size
     return false;
 }
 
-size_t traces_band(const struct traces *traces, size_t wave, size_t n)
+size_t traces_wave_halfwidth(const struct traces *traces, size_t wave, size_t n)
 {
     size_t first = max_size(wave, traces->basis.first), end = min_size(wave + n, traces->basis.last);
     const int *far = traces->far;
-    int band = 0, count = end > first ? (int)(end - first) : 0;
+    int wave_halfwidth = 0, count = end > first ? (int)(end - first) : 0;
 
-#pragma omp simd reduction(max : band)
+#pragma omp simd reduction(max : wave_halfwidth)
     for (int w = 0; w < count; w++) {
-        int last = count - 1 - w, reach = far[first + (size_t)w];
+        int last = count - 1 - w, spec_halfwidth = far[first + (size_t)w];
 
-        reach = reach < last ? reach : last;
-        band = reach > band ? reach : band;
+        spec_halfwidth = spec_halfwidth < last ? spec_halfwidth : last;
+        wave_halfwidth = spec_halfwidth > wave_halfwidth ? spec_halfwidth : wave_halfwidth;
     }
-    for (; band > 0; band--) {
-        size_t begin = first, last = end - (size_t)band; /* where there may be such a pair */
+    for (; wave_halfwidth > 0; wave_halfwidth--) {
+        size_t begin = first, last = end - (size_t)wave_halfwidth; /* where there may be such a pair */
 
-        while (begin < last && far[begin] < band) begin++;
-        while (begin < last && far[last - 1] < band) last--;
-        if (any_overlap(traces, begin, last - begin, (size_t)band)) break;
+        while (begin < last && far[begin] < wave_halfwidth) begin++;
+        while (begin < last && far[last - 1] < wave_halfwidth) last--;
+        if (any_overlap(traces, begin, last - begin, (size_t)wave_halfwidth)) break;
     }
-    return (size_t)band;
+    return (size_t)wave_halfwidth;
 }
 
-/* The most columns by which a trace shifts over `band` wavelengths. Traces are smooth: over fewer it shifts
- * by no more. */
-static int largest_shift(const struct traces *traces, size_t band)
+/* The most columns by which a trace shifts over `wave_halfwidth` wavelengths. Traces are smooth: over fewer
+ * it shifts by no more. */
+static int largest_shift(const struct traces *traces, size_t wave_halfwidth)
 {
     size_t nwave = traces->basis.nwave;
     int largest = 0;
@@ -297,8 +297,8 @@ static int largest_shift(const struct traces *traces, size_t band)
         const int *column = traces->column + s * traces->basis.stride;
 
 #pragma omp simd reduction(max : largest)
-        for (size_t w = 0; w < nwave - band; w++) {
-            int shift = abs(column[w + band] - column[w]);
+        for (size_t w = 0; w < nwave - wave_halfwidth; w++) {
+            int shift = abs(column[w + wave_halfwidth] - column[w]);
 
             largest = shift > largest ? shift : largest;
         }
@@ -324,13 +324,13 @@ static bool are_near(const struct traces *traces, size_t s, size_t r, int apart)
     return false;
 }
 
-size_t traces_reach(const struct traces *traces, size_t band)
+size_t traces_spec_halfwidth(const struct traces *traces, size_t wave_halfwidth)
 {
-    int apart = traces->nx + 1 + largest_shift(traces, band);
+    int apart = traces->nx + 1 + largest_shift(traces, wave_halfwidth);
 
-    for (size_t reach = traces->nspec - 1; reach > 0; reach--) {
-        for (size_t s = 0; s + reach < traces->nspec; s++) {
-            if (are_near(traces, s, s + reach, apart)) return reach;
+    for (size_t spec_halfwidth = traces->nspec - 1; spec_halfwidth > 0; spec_halfwidth--) {
+        for (size_t s = 0; s + spec_halfwidth < traces->nspec; s++) {
+            if (are_near(traces, s, s + spec_halfwidth, apart)) return spec_halfwidth;
         }
     }
     return 0;

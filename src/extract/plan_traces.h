@@ -52,9 +52,10 @@ struct range traces_rows(const struct traces *traces, size_t wave, size_t n);
 
 /* The largest distance in wavelengths at which two spots of the selected spectra share a pixel, among
  * wavelengths wave ... wave + n - 1. */
-size_t traces_band(const struct traces *traces, size_t wave, size_t n);
+size_t traces_wave_halfwidth(const struct traces *traces, size_t wave, size_t n);
 
-/* How many spectra of the bundle apart spots that are up to `band` wavelengths apart may share a pixel. */
-size_t traces_reach(const struct traces *traces, size_t band);
+/* How many spectra of the bundle apart spots that are up to `wave_halfwidth` wavelengths apart may share a
+ * pixel. */
+size_t traces_spec_halfwidth(const struct traces *traces, size_t wave_halfwidth);
 
 #endif

@@ -1,17 +1,17 @@
 /* From C to the square root of S and on to the spectrum: the bodies that every backend runs, for the members
- * of a team. What they do is said in resolve.h. shared: [TEAM_SIZE], or NULL on a CPU. */
-#ifndef UNSPOT_OMP_KERNELS_RESOLVE_H
-#define UNSPOT_OMP_KERNELS_RESOLVE_H
+ * of a team. What they do is said in decorrelate.h. shared: [TEAM_SIZE], or NULL on a CPU. */
+#ifndef UNSPOT_OMP_KERNELS_DECORRELATE_H
+#define UNSPOT_OMP_KERNELS_DECORRELATE_H
 
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/team.h"
-#include "omp/resolve.h"
+#include "omp/decorrelate.h"
 
-TEAM_BODY void resolve_take_diagonals(struct member member, const double *inverse, size_t zband, size_t nspec,
-                                      size_t nwave, size_t spec, size_t band, double *c)
+TEAM_BODY void decorrelate_take_diagonals(struct member member, const double *inverse, size_t zband,
+                                          size_t nspec, size_t nwave, size_t spec, size_t band, double *c)
 {
     for (size_t d = 0; d <= band; d++) {
         for (team_share(member, w, nwave)) {
@@ -22,7 +22,7 @@ TEAM_BODY void resolve_take_diagonals(struct member member, const double *invers
     }
 }
 
-TEAM_BODY void resolve_make_vectors(struct member member, size_t nwave, const double *x, double *vector)
+TEAM_BODY void decorrelate_make_vectors(struct member member, size_t nwave, const double *x, double *vector)
 {
     for (team_share(member, w, nwave)) {
         vector[w] = 1;
@@ -30,8 +30,9 @@ TEAM_BODY void resolve_make_vectors(struct member member, size_t nwave, const do
     }
 }
 
-TEAM_BODY bool resolve_make_spectrum(struct member member, const struct spectrum_root *root, size_t first,
-                                     size_t n, double *shared, double *flux, double *ivar, double *resolution)
+TEAM_BODY bool decorrelate_make_spectrum(struct member member, const struct spectrum_root *root, size_t first,
+                                         size_t n, double *shared, double *flux, double *ivar,
+                                         double *resolution)
 {
     double bad = 0;
 
@@ -58,8 +59,8 @@ TEAM_BODY bool resolve_make_spectrum(struct member member, const struct spectrum
     return team_largest(member, bad, shared) == 0;
 }
 
-TEAM_BODY bool resolve_check(struct member member, const struct spectrum_root *root, size_t first, size_t n,
-                             size_t margin, double limit, double *shared)
+TEAM_BODY bool decorrelate_check(struct member member, const struct spectrum_root *root, size_t first,
+                                 size_t n, size_t margin, double limit, double *shared)
 {
     /* Measured on the reference and on simulated frames of all cameras: the error of flux, in sigma, is at
      * most twice the relative size of S at the edge of its band times the largest S/N. */
@@ -76,7 +77,7 @@ TEAM_BODY bool resolve_check(struct member member, const struct spectrum_root *r
         snr = fmax(snr, fabs(root->product[first + i])); /* flux sqrt(ivar) = Q x */
     edge = team_largest(member, edge, shared);
     snr = team_largest(member, snr, shared);
-    return root->spread <= spread_limit && error_factor * edge * snr <= limit;
+    return root->condition <= spread_limit && error_factor * edge * snr <= limit;
 }
 
 #endif

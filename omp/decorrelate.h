@@ -1,0 +1,132 @@
+/* From C to the square root Q of a spectrum's S, and from there to its flux, ivar and resolution: what both
+ * banded solvers end with. r = Q 1;  ivar = r²;  flux = Q x / r;  R = Q / r, row by row   (Bolton & Schlegel
+ * 2010, eq. 11 to 13)
+ */
+#ifndef UNSPOT_OMP_DECORRELATE_H
+#define UNSPOT_OMP_DECORRELATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/memory.h"
+#include "base/minmax.h"
+#include "base/team.h"
+#include "linalg/linalg.h"
+
+enum {
+    DECORRELATE_VECTORS = 2, /* that Q multiplies: 1 and x */
+    DECORRELATE_WIDER = 12   /* S falls to a hundredth over so many wavelengths */
+};
+
+/* Diagonals of C_ss that are used at first, the one beyond where spots overlap included, or `wide`, for
+ * spectra that then are not precise enough. half: diagonals of R on each side. */
+static inline size_t decorrelate_band(size_t wave_halfwidth, size_t half, bool wide)
+{
+    return min_size(max_size(wave_halfwidth + 1, half) + (wide ? DECORRELATE_WIDER : 0),
+                    LINALG_ROOT_BAND_MAX);
+}
+
+/* Whether the banded solver can do patches at all whose spots overlap over `wave_halfwidth` wavelengths. */
+static inline bool decorrelate_is_possible(size_t wave_halfwidth, size_t ndiag)
+{
+    return wave_halfwidth <= LINALG_ROOT_BAND_MAX && ndiag / 2 <= LINALG_ROOT_BAND_MAX;
+}
+
+/* Tiles below the diagonal that hold unknowns up to `wave_halfwidth` wavelengths and `further` spectra later;
+ * unknowns are wavelength-major. */
+static inline size_t tiles_below(size_t wave_halfwidth, size_t nspec, size_t further)
+{
+    return (wave_halfwidth * nspec + further + LINALG_TILE - 1) / LINALG_TILE;
+}
+
+/* How far below their diagonals the matrices of a patch reach. */
+struct bandwidths {
+    size_t half;  /* R, on each side, in wavelengths */
+    size_t c;     /* C_ss as far as it is used, in wavelengths */
+    size_t tband; /* M and its factor, in tiles */
+    size_t zband; /* C, in tiles */
+};
+
+/* Of a patch of nspec spectra whose spots overlap over `wave_halfwidth` wavelengths. */
+static inline struct bandwidths decorrelate_bandwidths(size_t nspec, size_t wave_halfwidth, size_t ndiag,
+                                                       bool wide)
+{
+    struct bandwidths bandwidths = {.half = min_size(ndiag / 2, LINALG_ROOT_BAND_MAX)};
+
+    bandwidths.c = decorrelate_band(wave_halfwidth, bandwidths.half, wide);
+    bandwidths.tband = tiles_below(wave_halfwidth, nspec, nspec - 1);
+    bandwidths.zband = max_size(bandwidths.tband, tiles_below(bandwidths.c, nspec, 0));
+    return bandwidths;
+}
+
+/* What linalg_band_root() reads and writes for a batch of spectra. */
+struct decorrelate_arrays {
+    double *c;         /* [batch][bandwidths.c + 1][nwave]: diagonals of C_ss */
+    double *vector;    /* [batch][DECORRELATE_VECTORS][nwave]: 1 and x_s */
+    double *product;   /* [batch][DECORRELATE_VECTORS][nwave]: Q 1 and Q x_s */
+    double *root;      /* [batch][bandwidths.half + 1][nwave]: diagonals of Q */
+    double *edge;      /* [batch][nwave] */
+    double *condition; /* [batch] */
+};
+
+struct decorrelate_arrays decorrelate_take_arrays(struct memory_layout *layout, size_t batch, size_t nwave,
+                                                  const struct bandwidths *bandwidths);
+
+TEAM_BODY struct linalg_root decorrelate_linalg_root(const struct decorrelate_arrays *arrays, size_t nwave,
+                                                     const struct bandwidths *bandwidths)
+{
+    return (struct linalg_root){.n = nwave,
+                                .band = bandwidths->c,
+                                .nvec = DECORRELATE_VECTORS,
+                                .half = bandwidths->half,
+                                .inverse = arrays->c,
+                                .vector = arrays->vector,
+                                .product = arrays->product,
+                                .root = arrays->root,
+                                .edge = arrays->edge,
+                                .condition = arrays->condition};
+}
+
+/* c[band + 1][nwave]: the diagonals of C_ss of spectrum `spec` of nspec, from the tiles of C. */
+void decorrelate_diagonals(const double *inverse, size_t zband, size_t nspec, size_t nwave, size_t spec,
+                           size_t band, double *c);
+
+/* vector[DECORRELATE_VECTORS][nwave] = 1, x */
+void decorrelate_vectors(size_t nwave, const double *x, double *vector);
+
+/* What linalg_band_root() gives for one spectrum. */
+struct spectrum_root {
+    size_t nwave, half;
+    const double *row_sum; /* [nwave] Q 1 */
+    const double *product; /* [nwave] Q x */
+    const double *root;    /* [half + 1][nwave] Q's diagonals */
+    const double *edge;    /* [nwave] relative size of S at the edge of its band */
+    double condition;      /* of S's eigenvalues */
+};
+
+/* System k of a batch. */
+TEAM_BODY struct spectrum_root decorrelate_root(const struct linalg_root *root, size_t k)
+{
+    size_t nwave = root->n;
+    const double *product = root->product + k * DECORRELATE_VECTORS * nwave;
+
+    return (struct spectrum_root){.nwave = nwave,
+                                  .half = root->half,
+                                  .row_sum = product,
+                                  .product = product + nwave,
+                                  .root = root->root + k * (root->half + 1) * nwave,
+                                  .edge = root->edge + k * nwave,
+                                  .condition = root->condition[k]};
+}
+
+/* Fills flux[n], ivar[n] and resolution[2 half + 1][n] for wavelengths first ... first + n - 1. False when a
+ * row sum is 0 or a value is not a number. */
+bool decorrelate_spectrum(const struct spectrum_root *root, size_t first, size_t n, double *flux,
+                          double *ivar, double *resolution);
+
+/* Whether cutting S at the edge of its band leaves the fluxes of wavelengths first ... first + n - 1 within
+ * `limit` sigma; margin: wavelengths on each side whose cuts count as well. */
+bool decorrelate_is_precise(const struct spectrum_root *root, size_t first, size_t n, size_t margin,
+                            double limit);
+
+#endif

@@ -1,0 +1,318 @@
+#include "omp/bundle_solver.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/minmax.h"
+#include "omp/host/subdomain.h"
+#include "omp/solver.h"
+
+enum { TILE = LINALG_TILE, CORE = 5, PADDING = 1, ROUNDS = 40 };
+
+/* Rounds end when the next one, which shrinks as the last one did, would change no flux by more than this, in
+ * units of what a lone bin's error would be. */
+static const double converged = 1e-8;
+
+static size_t band_of(const struct bundle_solver *solver, bool wide)
+{
+    return decorrelate_band(solver->wave_halfwidth, solver->half, wide);
+}
+
+static struct linalg_root root_of(const struct bundle_solver *solver, size_t spec, size_t band)
+{
+    size_t nwave = solver->nwave;
+
+    return (struct linalg_root){.batch = 1,
+                                .n = nwave,
+                                .band = band,
+                                .nvec = DECORRELATE_VECTORS,
+                                .half = solver->half,
+                                .inverse = solver->c + spec * (band_of(solver, true) + 1) * nwave,
+                                .vector = solver->vector + spec * DECORRELATE_VECTORS * nwave,
+                                .product = solver->product + spec * DECORRELATE_VECTORS * nwave,
+                                .root = solver->root + spec * (solver->half + 1) * nwave,
+                                .edge = solver->edge + spec * nwave,
+                                .condition = solver->condition + spec};
+}
+
+/* Bytes of scratch for any operation of one thread; SIZE_MAX: impossible. */
+static size_t scratch_bytes(const struct bundle_solver *solver, size_t nspec, size_t zband)
+{
+    struct linalg_root root = {.batch = 1,
+                               .n = solver->nwave,
+                               .band = band_of(solver, true),
+                               .nvec = DECORRELATE_VECTORS,
+                               .half = solver->half};
+    size_t n = nspec * solver->nwave, tband = tiles_below(solver->wave_halfwidth, nspec, nspec - 1);
+
+    return max_size(linalg_band_inverse_bytes(solver->linalg, n, tband, zband, 1),
+                    linalg_band_root_bytes(solver->linalg, &root, 1));
+}
+
+static bool alloc_groups(struct bundle_solver *solver, size_t nspec)
+{
+    size_t largest = min_size(nspec, CORE + 2 * PADDING), n = largest * solver->nwave;
+
+    solver->nsubdomain = solver->nsubdomain_allocated = (nspec + CORE - 1) / CORE;
+    solver->subdomain = memory_zeroed(solver->nsubdomain, sizeof *solver->subdomain);
+    for (size_t g = 0; solver->subdomain && g < solver->nsubdomain; g++) {
+        struct subdomain *subdomain = &solver->subdomain[g];
+
+        subdomain->l = memory_raw(
+            linalg_band_size(n, tiles_below(solver->wave_halfwidth, largest, largest - 1)), sizeof(double));
+        subdomain->x = memory_raw(TILE * linalg_band_ntile(n), sizeof(double));
+        if (!subdomain->l || !subdomain->x) return false;
+    }
+    return solver->subdomain != NULL;
+}
+
+enum status bundle_solver_alloc(struct bundle_solver *solver, const struct linalg *linalg, size_t nspec,
+                                size_t nwave, size_t wave_halfwidth, size_t half, struct error *error)
+{
+    size_t largest = min_size(nspec, CORE + 2 * PADDING), zband;
+
+    memset(solver, 0, sizeof *solver);
+    if (half > LINALG_ROOT_BAND_MAX) {
+        return error_set(error, STATUS_USAGE,
+                         "--patch bundle: R has %zu diagonals a side, it can do %d: use --patch step", half,
+                         LINALG_ROOT_BAND_MAX);
+    }
+    if (wave_halfwidth >= LINALG_ROOT_BAND_MAX) {
+        return error_set(
+            error, STATUS_USAGE,
+            "--patch bundle: spots overlap within %zu wavelengths, it can do %d: use --patch step",
+            wave_halfwidth, LINALG_ROOT_BAND_MAX - 1);
+    }
+    *solver = (struct bundle_solver){
+        .linalg = linalg, .nwave = nwave, .wave_halfwidth = wave_halfwidth, .half = half};
+    solver->nthread = (size_t)omp_get_max_threads();
+    zband = max_size(tiles_below(wave_halfwidth, largest, largest - 1),
+                     tiles_below(band_of(solver, true), largest, 0));
+    solver->inverse_size = linalg_band_size(largest * nwave, zband);
+    solver->work_bytes = scratch_bytes(solver, largest, zband);
+    solver->prior = memory_raw(nspec * nwave, sizeof(double));
+    solver->x = memory_raw(nspec * nwave, sizeof(double));
+    solver->residual = memory_raw(nspec * nwave, sizeof(double));
+    solver->c = memory_raw(nspec * nwave, (band_of(solver, true) + 1) * sizeof(double));
+    solver->vector = memory_raw(nspec * nwave, DECORRELATE_VECTORS * sizeof(double));
+    solver->product = memory_raw(nspec * nwave, DECORRELATE_VECTORS * sizeof(double));
+    solver->root = memory_raw(nspec * nwave, (half + 1) * sizeof(double));
+    solver->edge = memory_raw(nspec * nwave, sizeof(double));
+    solver->condition = memory_raw(nspec, sizeof(double));
+    solver->solved = memory_zeroed(nspec, sizeof(bool));
+    solver->inverse = memory_raw(solver->nthread, solver->inverse_size * sizeof(double));
+    solver->work = solver->work_bytes == SIZE_MAX ? NULL : memory_raw(solver->nthread, solver->work_bytes);
+    if (alloc_groups(solver, nspec) && solver->prior && solver->x && solver->residual && solver->c &&
+        solver->vector && solver->product && solver->root && solver->edge && solver->condition &&
+        solver->solved && solver->inverse && solver->work) {
+        return STATUS_OK;
+    }
+    bundle_solver_free(solver);
+    return memory_error(error, "systems of a whole bundle");
+}
+
+void bundle_solver_free(struct bundle_solver *solver)
+{
+    for (size_t g = 0; solver->subdomain && g < solver->nsubdomain_allocated; g++) {
+        free(solver->subdomain[g].l);
+        free(solver->subdomain[g].x);
+    }
+    free(solver->subdomain);
+    free(solver->prior);
+    free(solver->x);
+    free(solver->residual);
+    free(solver->c);
+    free(solver->vector);
+    free(solver->product);
+    free(solver->root);
+    free(solver->edge);
+    free(solver->condition);
+    free(solver->solved);
+    free(solver->inverse);
+    free(solver->work);
+    memset(solver, 0, sizeof *solver);
+}
+
+/* residual[spec] -= the part of M x that spectrum `other` adds, r = other + reach - spec: overlaps of spec's
+ * spots with later ones of the other, and of the other's spots with later ones of spec. */
+static void subtract_spectrum(const struct bundle_solver *solver, const struct overlaps *overlaps,
+                              size_t spec, size_t other, size_t r)
+{
+    size_t nwave = solver->nwave, band = overlaps->wave_halfwidth,
+           first = r < overlaps->spec_halfwidth ? 1 : 0;
+    const double *x = solver->x + other * nwave;
+    double *residual = solver->residual + spec * nwave;
+
+    for (size_t w = 0; w < nwave; w++) {
+        const double *own = overlaps_with(overlaps, spec, w, r);
+        const double *others = overlaps_with(overlaps, other, w, 2 * overlaps->spec_halfwidth - r);
+        size_t last = w + band < nwave ? band : nwave - 1 - w;
+        double sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+        for (size_t d = first; d <= last; d++) sum += own[d] * x[w + d];
+        residual[w] -= sum;
+#pragma omp simd
+        for (size_t d = 1 - first; d <= last; d++) residual[w + d] -= others[d] * x[w];
+    }
+}
+
+/* residual = y - (M + prior) x */
+static void find_residual(const struct bundle_solver *solver, const struct overlaps *overlaps)
+{
+    size_t nwave = solver->nwave, reach = overlaps->spec_halfwidth;
+
+#pragma omp parallel for schedule(dynamic)
+    for (size_t s = 0; s < solver->nspec; s++) {
+        for (size_t i = s * nwave; i < (s + 1) * nwave; i++) {
+            solver->residual[i] = overlaps->y[i] - solver->prior[i] * solver->x[i];
+        }
+        for (size_t other = s > reach ? s - reach : 0; other < solver->nspec && other <= s + reach; other++) {
+            subtract_spectrum(solver, overlaps, s, other, other + reach - s);
+        }
+    }
+}
+
+/* Rounds after the first, whose largest change was `before`. */
+static bool iterate(struct bundle_solver *solver, const struct overlaps *overlaps, double before)
+{
+    for (int round = 1; round < ROUNDS; round++) {
+        double largest = 0;
+
+        find_residual(solver, overlaps);
+#pragma omp parallel for schedule(dynamic) reduction(max : largest)
+        for (size_t g = 0; g < solver->nsubdomain; g++) {
+            largest = fmax(largest, subdomain_correct(solver, overlaps, &solver->subdomain[g]));
+        }
+        if (!isfinite(largest)) return false;
+        if (largest < converged || largest * (largest / before) < converged) return true;
+        before = largest;
+    }
+    return false;
+}
+
+static bool has_unsolved(const struct bundle_solver *solver, const struct subdomain *subdomain, size_t first,
+                         size_t last)
+{
+    for (size_t s = max_size(first, subdomain->core_first); s < min_size(last, subdomain->core_last); s++) {
+        if (!solver->solved[s]) return true;
+    }
+    return false;
+}
+
+static bool is_precise_everywhere(const struct spectrum_root *root)
+{
+    enum { STEP = 50, MARGIN = 20 };
+
+    for (size_t w = 0; w < root->nwave; w += STEP) {
+        if (!decorrelate_is_precise(root, w, min_size(STEP, root->nwave - w), MARGIN,
+                                    bundle_solver_flux_error))
+            return false;
+    }
+    return true;
+}
+
+/* Roots of the spectra that are not yet solved, from `wave_halfwidth` diagonals of C_ss. Those that are
+ * precise everywhere are done; the others may be taken again with a wider band. */
+static void take_roots(struct bundle_solver *solver, size_t band, bool is_last, size_t first, size_t last)
+{
+    size_t nwave = solver->nwave;
+
+#pragma omp parallel for schedule(dynamic)
+    for (size_t s = first; s < last; s++) {
+        struct linalg_root root = root_of(solver, s, band);
+        char *work = solver->work + (size_t)omp_get_thread_num() * solver->work_bytes;
+        struct spectrum_root spectrum;
+        int info;
+
+        if (solver->solved[s]) continue;
+        decorrelate_vectors(nwave, solver->x + s * nwave, solver->vector + s * DECORRELATE_VECTORS * nwave);
+        linalg_band_root(solver->linalg, &root, 1, work, solver->work_bytes, &info);
+        spectrum = decorrelate_root(&root, 0);
+        solver->solved[s] = info == 0 && (is_last || is_precise_everywhere(&spectrum));
+    }
+}
+
+/* The prior of algorithm.md, block by block of wavelengths: a patch's share of a bundle each, so that a bin
+ * counts as dim beside its neighbourhood, not beside the brightest of the whole bundle. */
+static void make_prior(struct bundle_solver *solver, const struct overlaps *overlaps, double regularize)
+{
+    enum { BLOCK = 50, AROUND = 3 };
+    size_t nwave = solver->nwave;
+
+#pragma omp parallel for schedule(static)
+    for (size_t wave = 0; wave < nwave; wave += BLOCK) {
+        size_t first = wave > BLOCK ? wave - BLOCK : 0, last = min_size(wave + 2 * BLOCK, nwave);
+
+        for (size_t s = 0; s < solver->nspec; s++) {
+            size_t from = s > AROUND ? s - AROUND : 0, to = min_size(s + AROUND + 1, solver->nspec);
+            double largest = 0;
+
+            for (size_t t = from; t < to; t++) {
+                for (size_t w = first; w < last; w++)
+                    largest = fmax(largest, overlaps->weight[t * nwave + w]);
+            }
+            for (size_t w = wave; w < min_size(wave + BLOCK, nwave); w++) {
+                solver->prior[s * nwave + w] =
+                    solver_prior_of(overlaps->weight[s * nwave + w], largest, regularize);
+            }
+        }
+    }
+}
+
+static void place_group(const struct bundle_solver *solver, size_t number, struct subdomain *subdomain)
+{
+    subdomain->core_first = number * CORE;
+    subdomain->core_last = min_size(subdomain->core_first + CORE, solver->nspec);
+    subdomain->first = subdomain->core_first > PADDING ? subdomain->core_first - PADDING : 0;
+    subdomain->nspec = min_size(subdomain->core_last + PADDING, solver->nspec) - subdomain->first;
+    subdomain->tband = tiles_below(solver->wave_halfwidth, subdomain->nspec, subdomain->nspec - 1);
+}
+
+bool bundle_solver_solve(struct bundle_solver *solver, const struct overlaps *overlaps, double regularize,
+                         size_t first, size_t last)
+{
+    double largest = 0;
+
+    solver->nspec = overlaps->nspec;
+    solver->wave_halfwidth = overlaps->wave_halfwidth;
+    solver->nsubdomain = (solver->nspec + CORE - 1) / CORE;
+    memset(solver->solved, 0, solver->nspec * sizeof(bool));
+    memset(solver->x, 0, solver->nspec * solver->nwave * sizeof(double));
+    memcpy(solver->residual, overlaps->y, solver->nspec * solver->nwave * sizeof(double));
+    make_prior(solver, overlaps, regularize);
+#pragma omp parallel for schedule(dynamic) reduction(max : largest)
+    for (size_t g = 0; g < solver->nsubdomain;
+         g++) { /* all that needs a subdomain's factor, while it is in the cache */
+        struct subdomain *subdomain = &solver->subdomain[g];
+
+        place_group(solver, g, subdomain);
+        subdomain_load(solver, subdomain);
+        if (subdomain_factor(solver, overlaps, subdomain)) {
+            subdomain_invert(solver, subdomain, band_of(solver, false), subdomain->x, first, last);
+            largest = fmax(largest, subdomain_add(solver, overlaps, subdomain));
+        } else {
+            largest = INFINITY;
+        }
+    }
+    if (!isfinite(largest) || (largest > 0 && !iterate(solver, overlaps, largest))) return false;
+    take_roots(solver, band_of(solver, false), false, first, last);
+#pragma omp parallel for schedule(dynamic)
+    for (size_t g = 0; g < solver->nsubdomain; g++) {
+        if (!has_unsolved(solver, &solver->subdomain[g], first, last)) continue;
+        subdomain_invert(solver, &solver->subdomain[g], band_of(solver, true), NULL, first, last);
+    }
+    take_roots(solver, band_of(solver, true), true, first, last);
+    return true;
+}
+
+struct spectrum_root bundle_solver_root(const struct bundle_solver *solver, size_t spec)
+{
+    struct linalg_root root = root_of(solver, spec, band_of(solver, true));
+
+    return decorrelate_root(&root, 0);
+}
