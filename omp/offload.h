@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/span.h"
 #include "base/status.h"
 #include "device/device.h"
 #include "linalg/linalg.h"
@@ -74,14 +75,9 @@ void offload_forget(void);
  */
 bool offload_await_pixels(struct offload *offload);
 
-/* Which spots a bundle has. */
-struct offload_bundle {
-    size_t specmin, nspec;
-};
-
-/* Evaluates spots and overlaps of bundles, at most bundles_held, at wavelengths wave_min + i wave_step
+/* Evaluates spots and overlaps of bundles, at most bundles_held, each of a range of spectra of the PSF, at wavelengths wave_min + i wave_step
  * (Angstrom), and fills offload->host_pixmask_fraction and host_off_ccd. False when the device fails. */
-bool offload_spots(struct offload *offload, const struct offload_bundle *bundle, size_t nbundle,
+bool offload_spots(struct offload *offload, const struct span *bundle, size_t nbundle,
                    double wave_min, double wave_step);
 bool offload_overlaps(struct offload *offload, size_t nbundle);
 

@@ -67,33 +67,36 @@ void exposure_mask(struct exposure *exposure, size_t spec, double wave, size_t c
 
 struct extract_options options_of_gpu_specter(double wave_min, double wave_max, size_t nspec)
 {
-    return (struct extract_options){.plan = {.wave_min = wave_min,
-                                             .wave_max = wave_max,
-                                             .wave_step = 0.8,
-                                             .nspec = nspec,
-                                             .bundlesize = 25,
-                                             .nsubbundles = 5,
-                                             .nwavestep = 50,
-                                             .wavepad = 12,
-                                             .pixpad_frac = 0.8},
-                                    .psferr = 0.01,
-                                    .solver = SOLVER_BANDED,
-                                    .linalg = linalg_find("lapack")};
+    struct extract_options options = extract_options_default();
+
+    options.plan.wave_min = wave_min;
+    options.plan.wave_max = wave_max;
+    options.plan.wave_step = 0.8;
+    options.plan.spectra.count = nspec;
+    options.psferr = 0.01;
+    return options;
+}
+
+enum status try_to_extract(const struct preproc *image, const struct psf *psf,
+                           const struct extract_options *options, struct frame *frame, struct timing *timing,
+                           struct error *error)
+{
+    const struct log log = {.level = LOG_ERROR};
+    struct progress progress;
+    const struct extraction in = {image, psf, options, &log, &progress};
+
+    progress_init(&progress, "never");
+    *timing = (struct timing){.threads = 1};
+    return extract_frame(&in, frame, timing, error);
 }
 
 struct frame extract_or_fail(const struct preproc *image, const struct psf *psf,
                              const struct extract_options *options, struct timing *timing)
 {
-    struct log log = {.level = LOG_ERROR};
-    struct progress progress;
     struct frame frame;
     struct error error = {.status = STATUS_OK};
 
-    progress_init(&progress, "never");
-    *timing = (struct timing){.threads = 1};
-    if (extract_frame(image, psf, options, &log, &progress, &frame, timing, &error) != STATUS_OK) {
-        fail_msg("%s", error.text);
-    }
+    if (try_to_extract(image, psf, options, &frame, timing, &error) != STATUS_OK) fail_msg("%s", error.text);
     return frame;
 }
 

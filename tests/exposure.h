@@ -22,7 +22,12 @@ void exposure_mask(struct exposure *exposure, size_t spec, double wave, size_t c
 /* gpu_specter's patches, on the host. */
 struct extract_options options_of_gpu_specter(double wave_min, double wave_max, size_t nspec);
 
-/* Extracts; a failure ends the test. */
+/* Extracts, and says nothing. */
+enum status try_to_extract(const struct preproc *image, const struct psf *psf,
+                           const struct extract_options *options, struct frame *frame, struct timing *timing,
+                           struct error *error);
+
+/* The same; a failure ends the test. */
 struct frame extract_or_fail(const struct preproc *image, const struct psf *psf,
                              const struct extract_options *options, struct timing *timing);
 

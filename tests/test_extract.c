@@ -118,8 +118,8 @@ static void a_spectrum_does_not_depend_on_the_selection(void **state)
     struct frame all = extract_or_fail(&image, &psf, &options, &timing), part;
 
     (void)state;
-    options.plan.specmin = 8;
-    options.plan.nspec = 5;
+    options.plan.spectra.first = 8;
+    options.plan.spectra.count = 5;
     part = extract_or_fail(&image, &psf, &options, &timing);
     assert_int_equal(part.nspec, 5);
     assert_int_equal(part.specmin, 8);
@@ -138,8 +138,8 @@ static void model_holds_the_light_of_the_kept_bins(void **state)
 
     (void)state;
     options.model = true;
-    options.plan.specmin = 3;
-    options.plan.nspec = 12;
+    options.plan.spectra.first = 3;
+    options.plan.spectra.count = 12;
     frame = extract_or_fail(&image, &psf, &options, &timing);
     for (size_t i = 0; i < frame.nspec * frame.nwave; i++) light += frame.flux[i] * frame.wave_step;
     for (size_t i = 0; i < image.nx * image.ny; i++) {

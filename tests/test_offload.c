@@ -76,8 +76,8 @@ static struct extract_options options_for(const struct exposure *exposure)
         options.plan.wave_max = options.plan.wave_min + 0.8 * 11;
         options.plan.nwavestep = 6;
         options.plan.wavepad = 3;
-        options.plan.nspec = 5;
-        options.plan.specmin = 5;
+        options.plan.spectra.count = 5;
+        options.plan.spectra.first = 5;
     }
     return options;
 }
@@ -171,7 +171,7 @@ static void dense_solver(void **state)
     options = options_for(&exposure);
     options.solver = SOLVER_DENSE;
     options.regularize = 1e-3;
-    options.plan.nspec = 5;
+    options.plan.spectra.count = 5;
     assert_device_agrees(&exposure, &options);
     exposure_drop(&exposure);
 }
@@ -206,8 +206,8 @@ static void imprecise_neighbour(void **state)
     options = options_for(&exposure);
     options.plan.wave_max = options.plan.wave_min + 0.8 * 24;
     options.plan.nwavestep = QUICK ? 6 : 25;
-    options.plan.specmin = 5;
-    options.plan.nspec = 2;
+    options.plan.spectra.first = 5;
+    options.plan.spectra.count = 2;
     assert_true(assert_device_agrees(&exposure, &options).ndense > 0 || QUICK);
     exposure_drop(&exposure);
 }
@@ -225,7 +225,7 @@ static void tall_spots(void **state)
     options.plan.wave_max = options.plan.wave_min + 0.8 * 11;
     options.plan.nwavestep = 12;
     options.plan.wavepad = QUICK ? 3 : 12;
-    options.plan.nspec = 5;
+    options.plan.spectra.count = 5;
     assert_int_equal(assert_device_agrees(&exposure, &options).ndense, 1);
     exposure_drop(&exposure);
 }
@@ -249,7 +249,7 @@ static void largest_spots(void **state)
     options.plan.nwavestep = 4;
     options.plan.wavepad = 2;
     options.plan.bundlesize = 3;
-    options.plan.nspec = 3;
+    options.plan.spectra.count = 3;
     assert_int_equal(assert_device_agrees(&exposure, &options).nrepeated, 0);
     exposure_drop(&exposure);
 }
@@ -276,8 +276,8 @@ static void odd_frames(void **state)
         options.plan.wave_max = options.plan.wave_min + 0.8 * (double)(cases[k].nwave - 1);
         options.plan.nwavestep = cases[k].nwavestep;
         options.plan.wavepad = cases[k].wavepad;
-        options.plan.specmin = cases[k].specmin;
-        options.plan.nspec = cases[k].nspec;
+        options.plan.spectra.first = cases[k].specmin;
+        options.plan.spectra.count = cases[k].nspec;
         options.plan.bundlesize = cases[k].bundlesize;
         options.plan.nsubbundles = cases[k].nsubbundles;
         assert_device_agrees(&exposure, &options);
@@ -377,17 +377,13 @@ static void little_arena(void **state)
 /* Whether this much memory is enough. */
 static bool fits(const struct exposure *exposure, struct extract_options *options, size_t bytes)
 {
-    struct log log = {.level = LOG_ERROR};
-    struct timing timing = {.threads = 1};
+    struct timing timing;
     struct error error = {.status = STATUS_OK};
-    struct progress progress;
     struct frame frame;
     enum status status;
 
-    progress_init(&progress, "never");
     options->device.memory_limit = bytes;
-    status =
-        extract_frame(&exposure->image, &exposure->psf, options, &log, &progress, &frame, &timing, &error);
+    status = try_to_extract(&exposure->image, &exposure->psf, options, &frame, &timing, &error);
     frame_free(&frame);
     assert_true(status == STATUS_OK || strstr(error.text, "not enough memory for a frame"));
     return status == STATUS_OK;
@@ -440,10 +436,10 @@ static void enough_memory(void **state)
     two.plan.wavepad = 24;
     two.plan.bundlesize = 12;
     two.plan.nsubbundles = 1;
-    two.plan.nspec = 24;
+    two.plan.spectra.count = 24;
     two = on_device(&two);
     one = two;
-    one.plan.nspec = 12;
+    one.plan.spectra.count = 12;
     bytes = pixel_bytes(&exposure) + ((size_t)40 << 20);
     while (!fits(&exposure, &one, bytes)) bytes += 1 << 20;
     assert_true(fits(&exposure, &two, bytes));
@@ -475,7 +471,7 @@ static void no_leaks(void **state)
     exposure_simulate(&exposure, 'r', 6500);
     options = options_for(&exposure);
     options.plan.wave_max = options.plan.wave_min + 0.8 * 9;
-    options.plan.nspec = 5;
+    options.plan.spectra.count = 5;
     options.plan.nwavestep = 10;
     options = on_device(&options);
     for (int i = 0; i < FRAMES; i++) {

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/minmax.h"
+#include "extract/options.h"
 #include "extract/plan.h"
 #include "omp/spots.h"
 #include "run/options.h"
@@ -33,16 +34,13 @@ static int drop_psf(void **state)
 
 static struct plan_options defaults(size_t specmin, size_t nspec)
 {
-    return (struct plan_options){.wave_min = 6000,
-                                 .wave_max = 6100,
-                                 .wave_step = 0.8,
-                                 .specmin = specmin,
-                                 .nspec = nspec,
-                                 .bundlesize = 25,
-                                 .nsubbundles = 5,
-                                 .nwavestep = 50,
-                                 .wavepad = 12,
-                                 .pixpad_frac = 0.8};
+    struct plan_options options = extract_options_default().plan;
+
+    options.wave_min = 6000;
+    options.wave_max = 6100;
+    options.wave_step = 0.8;
+    options.spectra = (struct span){specmin, nspec};
+    return options;
 }
 
 /* Every bin of the output belongs to exactly one patch. */
@@ -53,11 +51,11 @@ static void assert_covered_once(const struct plan *plan, size_t nspec)
     for (size_t i = 0; i < plan->npatch; i++) {
         const struct planned_patch *planned = &plan->patch[i];
 
-        assert_true(planned->skip_spec + planned->keep_nspec <= planned->patch.core_nspec);
-        assert_true(planned->keep_nwave <= planned->patch.core_nwave);
-        for (size_t s = 0; s < planned->keep_nspec; s++) {
-            for (size_t w = 0; w < planned->keep_nwave; w++) {
-                hits[(planned->first_spec + s) * plan->nwave + planned->first_wave + w]++;
+        assert_true(span_end(planned->kept_spectra) <= planned->patch.core_nspec);
+        assert_true(planned->wavelengths.count <= planned->patch.core_nwave);
+        for (size_t s = 0; s < planned->kept_spectra.count; s++) {
+            for (size_t w = 0; w < planned->wavelengths.count; w++) {
+                hits[(planned->row + s) * plan->nwave + planned->wavelengths.first + w]++;
             }
         }
     }
@@ -123,13 +121,13 @@ static void patches_do_not_depend_on_the_selection(void **state)
     for (size_t i = 0; i < 3; i++) {
         const struct patch *a = &plan.patch[18 + i].patch, *b = &part.patch[i].patch; /* spectra 30-34 */
 
-        assert_int_equal(plan.bundle[1].specmin + a->spec, part.bundle[0].specmin + b->spec);
+        assert_int_equal(plan.bundle[1].spectra.first + a->spec, part.bundle[0].spectra.first + b->spec);
         assert_int_equal(a->nspec, b->nspec);
         assert_int_equal(a->row_min, b->row_min);
         assert_int_equal(a->row_max, b->row_max);
         assert_int_equal(a->column_min, b->column_min);
         assert_int_equal(a->wave_halfwidth, b->wave_halfwidth);
-        assert_int_equal(part.patch[i].skip_spec, 2);
+        assert_int_equal(part.patch[i].kept_spectra.first, 2);
     }
     plan_free(&plan);
     plan_free(&part);
@@ -214,11 +212,11 @@ static void bands_are_those_of_all_pairs(void **state)
         for (size_t b = 0; b < plan.nbundle; b++) {
             const struct planned_bundle *bundle = &plan.bundle[b];
 
-            for (size_t i = bundle->first_patch; i < bundle->first_patch + bundle->npatch; i++) {
+            for (size_t i = bundle->patches.first; i < span_end(bundle->patches); i++) {
                 const struct patch *patch = &plan.patch[i].patch;
 
                 assert_int_equal(patch->wave_halfwidth,
-                                 band_of_all_pairs(&basis, patch, bundle->specmin, &bent, column, row));
+                                 band_of_all_pairs(&basis, patch, bundle->spectra.first, &bent, column, row));
             }
         }
         free(column);

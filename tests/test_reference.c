@@ -60,7 +60,7 @@ static struct frame extract(size_t specmin, enum solver solver)
     struct timing timing;
     struct frame frame;
 
-    options.plan.specmin = specmin;
+    options.plan.spectra.first = specmin;
     options.solver = solver;
     frame = extract_or_fail(&image, &psf, &options, &timing);
     assert_int_equal(timing.nregularised + timing.nunsolved, 0);

@@ -6,8 +6,8 @@
 #include "omp/kernels/spot.h"
 #include "omp/offload.h"
 
-bool offload_spots(struct offload *offload, const struct offload_bundle *bundle, size_t nbundle,
-                   double wave_min, double wave_step)
+bool offload_spots(struct offload *offload, const struct span *bundle, size_t nbundle, double wave_min,
+                   double wave_step)
 {
     const struct spots *all = offload->bundle_spots;
     struct spot_scratch *scratch = offload->spot_scratch;
@@ -15,9 +15,9 @@ bool offload_spots(struct offload *offload, const struct offload_bundle *bundle,
     const int teams = offload_teams(offload, count), team = offload->device->team_size;
 
     for (size_t b = 0; b < nbundle; b++) {
-        spots_place(&offload->host_bundle_spots[b], bundle[b].specmin, bundle[b].nspec, wave_min, wave_step,
+        spots_place(&offload->host_bundle_spots[b], bundle[b].first, bundle[b].count, wave_min, wave_step,
                     nwave);
-        offload->host_bundle_overlaps[b].nspec = bundle[b].nspec;
+        offload->host_bundle_overlaps[b].nspec = bundle[b].count;
         offload->host_bundle_overlaps[b].nwave = nwave;
         offload->host_bundle_overlaps[b].wave_halfwidth = offload->sizes.wave_halfwidth;
     }

@@ -1,4 +1,5 @@
-/* The end of a batch: what became of the frames, the figure of merit, who did what when. */
+#include "batch/report.h"
+
 #include <errno.h>
 #include <omp.h>
 #include <stdio.h>
@@ -7,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "batch/batch.h"
 #include "io/output.h"
 #include "ranks/transfer.h"
 #include "run/interrupt.h"
@@ -98,7 +98,7 @@ static struct identity identify(const struct batch *batch)
     ranks_broadcast(batch->group, 0, &self.group, sizeof self.group);
     gethostname(self.host, sizeof self.host - 1);
     for (int lane = 0; lane < LANE_COUNT; lane++)
-        self.count[lane] = batch->options.timing ? batch->events[lane].count : 0;
+        self.count[lane] = batch->options->timing ? batch->events[lane].count : 0;
     return self;
 }
 
@@ -137,7 +137,7 @@ static void print_totals(FILE *file, const struct batch *batch, const struct sum
             "  \"writer_seconds\": %.6f,\n  \"rank_seconds\": {",
             UNSPOT_VERSION, UNSPOT_GIT_HASH, batch->tasks.count, sums->written, sums->skipped, sums->failed,
             sums->dropped, batch->seconds, batch->nodes, ranks_size(batch->world), batch->groups,
-            sums->compute_ranks, omp_get_max_threads(), io[batch->options.io],
+            sums->compute_ranks, omp_get_max_threads(), io[batch->options->io],
             frames_per_node_hour(batch, sums), sums->reader, sums->writer);
     for (int i = 0; i < EVENT_COUNT; i++)
         fprintf(file, "%s\"%s\": %.6f", i ? ", " : "", event_name((enum event_kind)i), sums->seconds[i]);
@@ -204,16 +204,16 @@ static enum status report_on_root(struct batch *batch, const struct identity *se
     enum status status = STATUS_OK;
     bool good;
 
-    if (batch->options.timing) {
-        status = output_begin(&output, batch->options.timing, error);
+    if (batch->options->timing) {
+        status = output_begin(&output, batch->options->timing, error);
         if (status == STATUS_OK) file = fopen(output.temporary, "w");
     }
     good = hear_all(batch, self, sums, file);
     if (file) good = fclose(file) == 0 && good;
-    if (!batch->options.timing || status != STATUS_OK) return status;
+    if (!batch->options->timing || status != STATUS_OK) return status;
     if (file && good) return output_commit(&output, error);
     output_abandon(&output);
-    return error_set(error, STATUS_IO, "%s: cannot be written: %s", batch->options.timing, strerror(errno));
+    return error_set(error, STATUS_IO, "%s: cannot be written: %s", batch->options->timing, strerror(errno));
 }
 
 enum status batch_report(struct batch *batch, struct error *error)

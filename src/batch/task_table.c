@@ -200,12 +200,12 @@ static enum status check_line(const struct tasks *tasks, size_t task, struct wri
                               struct error *error)
 {
     struct arguments arguments;
-    struct session session = {.arguments = &arguments};
+    struct session session = {0};
     struct error cause;
     enum status status = tasks_arguments(tasks, task, &arguments, error);
     size_t line = tasks->list[task].line;
 
-    if (status == STATUS_OK && (status = session_check(&session, &cause)) != STATUS_OK)
+    if (status == STATUS_OK && (status = session_begin(&session, &arguments, &cause)) != STATUS_OK)
         error_set(error, status, "%s:%zu: %s", tasks->name, line, cause.text);
     if (status == STATUS_OK) {
         written[(*count)++] = (struct written){arguments.output, line};

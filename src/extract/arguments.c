@@ -1,20 +1,10 @@
 #include "extract/arguments.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "extract/options.h"
 #include "run/options.h"
-
-static const struct arguments default_arguments = {.nspec = 500,
-                                                   .bundlesize = 25,
-                                                   .nsubbundles = 5,
-                                                   .nwavestep = 50,
-                                                   .wavepad = 10,
-                                                   .maskbits = -1,
-                                                   .wavepad_frac = 0.2,
-                                                   .pixpad_frac = 0.8,
-                                                   .psferr = psferr_of_psf};
 
 void arguments_free(struct arguments *arguments)
 {
@@ -44,32 +34,33 @@ static enum status require_file_names(const struct arguments *arguments, struct 
     return STATUS_OK;
 }
 
-/* The numbers, each with the range in which it makes sense. */
+/* The numbers that are not among the options of an extraction, which extract_options_check() checks. */
 static enum status check_numbers(const struct arguments *arguments, struct error *error)
 {
-    const struct {
-        const char *name;
-        double value, min, max;
-    } ranges[] = {
-        {"--specmin", arguments->specmin, 0, 1e6},
-        {"--nspec", arguments->nspec, 1, 1e6},
-        {"--bundlesize", arguments->bundlesize, 1, 1e4},
-        {"--nsubbundles", arguments->nsubbundles, 1, 1e4},
-        {"--nwavestep", arguments->nwavestep, 1, 1e5},
-        {"--wavepad", arguments->wavepad, 0, 1e4},
-        {"--wavepad-frac", arguments->wavepad_frac, 0, 100},
-        {"--pixpad-frac", arguments->pixpad_frac, 0, 1},
-        {"--regularize", arguments->regularize, 0, 1e10},
-        {"--psferr", arguments->psferr == psferr_of_psf ? 0 : arguments->psferr, 0, 1e3},
-        {"--threads", arguments->threads, 0, 4096},
-    };
+    enum status status = option_check_range("--wavepad", arguments->wavepad, 0, 1e4, error);
 
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
-        if (ranges[i].value >= ranges[i].min && ranges[i].value <= ranges[i].max) continue;
-        return error_set(error, STATUS_USAGE, "%s %g: expected a number from %g to %g", ranges[i].name,
-                         ranges[i].value, ranges[i].min, ranges[i].max);
-    }
-    return STATUS_OK;
+    if (status == STATUS_OK)
+        status = option_check_range("--wavepad-frac", arguments->wavepad_frac, 0, 100, error);
+    return status == STATUS_OK ? option_check_range("--threads", arguments->threads, 0, THREADS_MAX, error)
+                               : status;
+}
+
+/* What holds unless the command line says otherwise; strings are filled in later. */
+static struct arguments default_arguments(void)
+{
+    const struct extract_options options = extract_options_default();
+
+    return (struct arguments){.specmin = (int)options.plan.spectra.first,
+                              .nspec = (int)options.plan.spectra.count,
+                              .bundlesize = (int)options.plan.bundlesize,
+                              .nsubbundles = (int)options.plan.nsubbundles,
+                              .nwavestep = (int)options.plan.nwavestep,
+                              .wavepad = WAVEPAD_DEFAULT,
+                              .wavepad_frac = wavepad_frac_default,
+                              .pixpad_frac = options.plan.pixpad_frac,
+                              .regularize = options.regularize,
+                              .psferr = options.psferr,
+                              .maskbits = -1};
 }
 
 /* Strings that were not given: only now, as popt would leak what it replaces. */
@@ -138,7 +129,7 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
     const char *device = getenv("UNSPOT_DEVICE");
     enum status status;
 
-    *arguments = default_arguments;
+    *arguments = default_arguments();
     status =
         options_parse("extract", "-i IMAGE -p PSF -o FRAME [OPTIONS]", argc, argv, table, 0, 0, NULL, error);
     if (status == STATUS_OK) status = fill_in(&arguments->patch, "step", error);

@@ -1,10 +1,9 @@
-/* The command line of unspot extract: spex's options, names and defaults (desi-conventions §1), and ours. */
+/* The command line of unspot extract: the options of gpu_specter's spex, with their names and defaults, and
+ * some of its own. */
 #ifndef UNSPOT_EXTRACT_ARGUMENTS_H
 #define UNSPOT_EXTRACT_ARGUMENTS_H
 
 #include "base/status.h"
-
-static const double psferr_of_psf = -1e300;
 
 struct arguments {
     char *input, *psf, *output, *model; /* file names; model may be NULL */
@@ -13,11 +12,12 @@ struct arguments {
     char *patch, *solver, *device, *backend, *progress, *loglevel;
     int specmin, nspec, bundlesize, nsubbundles, nwavestep, wavepad, threads, maskbits;
     double regularize, wavepad_frac, pixpad_frac;
-    double psferr; /* psferr_of_psf: not given */
+    double psferr; /* psferr_of_psf (extract/options.h): not given */
 };
 
-/* Parses, and checks everything that needs no other module. The caller releases *arguments with
- * arguments_free(), whatever the status. */
+/* Parses, and checks that no file name is missing; what the values say is checked by session_begin().
+ * STATUS_USAGE names the option. The caller releases *arguments with arguments_free(), whatever the status.
+ */
 enum status arguments_parse(int argc, const char **argv, struct arguments *arguments, struct error *error);
 void arguments_free(struct arguments *arguments);
 

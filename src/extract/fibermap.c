@@ -93,38 +93,37 @@ static size_t find_row(const struct table *table, long offset, long petal, size_
 }
 
 enum status fibermap_select(const struct table *fibermap, const char *camera, size_t psf_nspec,
-                            size_t specmin, size_t nspec, struct table *selected, long *fibermin,
-                            struct error *error)
+                            struct span spectra, struct fibers *fibers, struct error *error)
 {
-    long petal = camera[0] && isdigit((unsigned char)camera[1]) ? camera[1] - '0' : -1;
+    const long petal = camera[0] && isdigit((unsigned char)camera[1]) ? camera[1] - '0' : -1;
+    struct table *rows = &fibers->rows;
     long offset;
 
-    memset(selected, 0, sizeof *selected);
-    *fibermin = (petal > 0 ? petal * FIBERS_PER_PETAL : 0) + (long)specmin;
+    *fibers = (struct fibers){.fibermin = (petal > 0 ? petal * FIBERS_PER_PETAL : 0) + (long)spectra.first};
     if (fibermap->header.count == 0) return STATUS_OK;
     offset = fiber_offset(fibermap);
-    selected->header.text = memory_zeroed(fibermap->header.count, CARD);
-    selected->rows = memory_zeroed(nspec, fibermap->row_bytes);
-    if (!selected->header.text || !selected->rows) return memory_error(error, "fibermap");
-    memcpy(selected->header.text, fibermap->header.text, fibermap->header.count * CARD);
-    selected->header.count = fibermap->header.count;
-    selected->row_bytes = fibermap->row_bytes;
-    selected->nrows = nspec;
-    for (size_t i = 0; i < nspec; i++) {
-        size_t row = find_row(fibermap, offset, petal, psf_nspec, specmin + i);
+    rows->header.text = memory_zeroed(fibermap->header.count, CARD);
+    rows->rows = memory_zeroed(spectra.count, fibermap->row_bytes);
+    if (!rows->header.text || !rows->rows) return memory_error(error, "fibermap");
+    memcpy(rows->header.text, fibermap->header.text, fibermap->header.count * CARD);
+    rows->header.count = fibermap->header.count;
+    rows->row_bytes = fibermap->row_bytes;
+    rows->nrows = spectra.count;
+    for (size_t i = 0; i < spectra.count; i++) {
+        const size_t row = find_row(fibermap, offset, petal, psf_nspec, spectra.first + i);
 
         if (row >= fibermap->nrows) {
             return error_set(error, STATUS_MISMATCH,
                              "FIBERMAP has no row for spectrum %zu (it has %zu rows): extract fewer spectra "
                              "with --nspec, or repair the table",
-                             specmin + i, fibermap->nrows);
+                             spectra.first + i, fibermap->nrows);
         }
-        memcpy(selected->rows + i * selected->row_bytes, fibermap->rows + row * fibermap->row_bytes,
+        memcpy(rows->rows + i * rows->row_bytes, fibermap->rows + row * fibermap->row_bytes,
                fibermap->row_bytes);
         if (offset >= 0) {
-            long fiber = fiber_of(fibermap, offset, row);
+            const long fiber = fiber_of(fibermap, offset, row);
 
-            if (i == 0 || fiber < *fibermin) *fibermin = fiber;
+            if (i == 0 || fiber < fibers->fibermin) fibers->fibermin = fiber;
         }
     }
     return STATUS_OK;

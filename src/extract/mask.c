@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "extract/median.h"
+#include "omp/overlaps.h"
 
 /* BAD2DFIT where chi2pix is more than this many times the median of its wavelength and of its fiber: an
  * absolute limit would flag every bright sky line (desispec, 2026). */
@@ -204,7 +205,7 @@ static bool is_model_finite(const struct frame *frame)
 }
 
 /* All that is done to each spectrum alone; whether all of it is finite. */
-static bool finish_spectra(struct frame *frame, const struct medians *medians)
+static bool mask_spectra(struct frame *frame, const struct medians *medians)
 {
     int finite = 1;
 
@@ -219,7 +220,7 @@ static bool finish_spectra(struct frame *frame, const struct medians *medians)
     return finite;
 }
 
-enum status finish_frame(struct frame *frame, struct error *error)
+enum status mask_frame(struct frame *frame, struct error *error)
 {
     struct medians medians = {.fiber = memory_zeroed(frame->nspec, sizeof *medians.fiber),
                               .wave = memory_zeroed(frame->nwave, sizeof *medians.wave),
@@ -228,7 +229,7 @@ enum status finish_frame(struct frame *frame, struct error *error)
 
     if (!medians.fiber || !medians.wave || !medians.asked || !find_medians(frame, &medians)) {
         status = memory_error(error, "medians of chi2pix");
-    } else if (!finish_spectra(frame, &medians) || !is_model_finite(frame)) {
+    } else if (!mask_spectra(frame, &medians) || !is_model_finite(frame)) {
         status =
             error_set(error, STATUS_NUMERIC,
                       "the extraction gave a value that is not finite; please report this, with the input");
@@ -237,49 +238,4 @@ enum status finish_frame(struct frame *frame, struct error *error)
     free(medians.wave);
     free(medians.asked);
     return status;
-}
-
-/* Of wavelengths first ... first + n - 1 of a spectrum; scratch[3][n]. */
-static void score_spectrum(const struct frame *frame, size_t spec, size_t first, size_t n, double *scratch,
-                           double *value)
-{
-    const double *flux = frame->flux + spec * frame->nwave + first;
-    const double *ivar = frame->ivar + spec * frame->nwave + first;
-
-    value[0] = 0;
-    for (size_t i = 0; i < n; i++) value[0] += flux[i];
-    for (size_t i = 0; i < n; i++) scratch[i] = flux[i] / frame->wave_step;
-    value[1] = median(scratch, n, scratch + n);
-    for (size_t i = 0; i < n; i++) scratch[i] = sqrt(ivar[i]) * flux[i] / sqrt(frame->wave_step);
-    value[2] = median(scratch, n, scratch + n);
-}
-
-enum status frame_scores_compute(const struct frame *frame, char *band, double *window_min,
-                                 double *window_max, double *value, size_t *count, struct error *error)
-{
-    static const double windows[3][2] = {{4000, 5800}, {5800, 7600}, {7600, 9800}};
-    double mean = 0.5 * (frame->wave[0] + frame->wave[frame->nwave - 1]);
-    int camera = mean <= windows[0][1] ? 0 : mean >= windows[2][0] ? 2 : 1;
-    size_t first = 0, nwave = 0;
-    int complete = 1;
-
-    *band = "BRZ"[camera];
-    *window_min = windows[camera][0];
-    *window_max = windows[camera][1];
-    while (first < frame->nwave && frame->wave[first] < *window_min) first++;
-    while (first + nwave < frame->nwave && frame->wave[first + nwave] < *window_max) nwave++;
-    *count = nwave;
-    if (nwave == 0) return STATUS_OK;
-#pragma omp parallel reduction(&& : complete)
-    {
-        double *scratch = memory_raw(3 * nwave, sizeof *scratch);
-
-        complete = scratch != NULL;
-#pragma omp for schedule(static)
-        for (size_t s = 0; s < frame->nspec; s++) {
-            if (scratch) score_spectrum(frame, s, first, nwave, scratch, value + 3 * s);
-        }
-        free(scratch);
-    }
-    return complete ? STATUS_OK : memory_error(error, "scores");
 }

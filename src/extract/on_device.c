@@ -8,6 +8,8 @@
 
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "base/span.h"
+#include "extract/patch.h"
 #include "omp/decorrelate.h"
 #include "omp/offload.h"
 #include "run/progress.h"
@@ -17,14 +19,14 @@ enum step { BANDED, WIDE, DENSE, ON_HOST, DONE };
 
 struct item {
     const struct planned_patch *planned;
-    unsigned bundle; /* of the batch */
+    unsigned bundle; /* of the load */
     enum step step;
     bool was_imprecise; /* and so left to the dense solver */
     bool *done;         /* [core spec] solved, and stored where it is kept */
 };
 
 /* The bundles that are on the device, and their patches. */
-struct batch {
+struct bundle_load {
     struct job *job;
     struct offload *offload;
     struct timing *timing;
@@ -56,8 +58,8 @@ static struct offload_shape shape_of(const struct job *job, const struct patch *
 /* Which attempt comes first, where spots overlap over `wave_halfwidth` wavelengths. */
 static enum step first_step(const struct job *job, size_t wave_halfwidth)
 {
-    bool dense =
-        job->options->solver == SOLVER_DENSE || !decorrelate_is_possible(wave_halfwidth, job->frame->ndiag);
+    bool dense = job->in.options->solver == SOLVER_DENSE ||
+                 !decorrelate_is_possible(wave_halfwidth, job->frame->ndiag);
 
     return dense ? DENSE : BANDED;
 }
@@ -69,7 +71,7 @@ static enum step first_step(const struct job *job, size_t wave_halfwidth)
 static void size_arena(const struct job *job, struct offload_sizes *sizes)
 {
     const struct plan *plan = &job->plan;
-    const struct linalg *linalg = job->options->device_linalg;
+    const struct linalg *linalg = job->in.options->device_linalg;
     const struct patch largest = {.nspec = plan->patch_nspec,
                                   .nwave = plan->patch_nwave,
                                   .core_nspec = plan->core_nspec,
@@ -82,7 +84,7 @@ static void size_arena(const struct job *job, struct offload_sizes *sizes)
     sizes->arena_least = max_size(banded_bytes, dense_bytes);
     if (dense_bytes == SIZE_MAX && first_step(job, plan->wave_halfwidth) == BANDED)
         sizes->arena_least = banded_bytes;
-    if (job->options->model) {
+    if (job->in.options->model) {
         size_t model =
             offload_model_bytes(plan->bundle_nspec, plan->nwave, plan_widest_bundle(plan), job->pixels.ny);
 
@@ -128,17 +130,17 @@ static int compare_items(const void *a, const void *b)
 }
 
 /* All spectra of an item are solved, and those that are kept are stored. */
-static void finish_item(struct batch *batch, const struct item *item)
+static void finish_item(struct bundle_load *load, const struct item *item)
 {
-    if (item->was_imprecise) batch->timing->ndense++;
-    progress_step(batch->job->progress);
+    if (item->was_imprecise) load->timing->ndense++;
+    progress_step(load->job->in.progress);
 }
 
 /* Stores what result k is good for, and says what is to be done next. */
-static void take_result(struct batch *batch, struct item *item, const struct offload_results *results,
+static void take_result(struct bundle_load *load, struct item *item, const struct offload_results *results,
                         size_t k)
 {
-    const struct job *job = batch->job;
+    const struct job *job = load->job;
     const struct planned_patch *planned = item->planned;
     const size_t core = planned->patch.core_nspec, nbin = core * planned->patch.core_nwave;
     const size_t spots = (size_t)item->bundle * job->plan.bundle_nspec * job->plan.spot_nwave;
@@ -147,8 +149,8 @@ static void take_result(struct batch *batch, struct item *item, const struct off
                                         .ivar = results->ivar + k * nbin,
                                         .chi2pix = results->chi2pix + k * nbin,
                                         .resolution = results->resolution + k * nbin * job->frame->ndiag,
-                                        .pixmask_fraction = batch->offload->host_pixmask_fraction + spots,
-                                        .off_ccd = batch->offload->host_off_ccd + spots};
+                                        .pixmask_fraction = load->offload->host_pixmask_fraction + spots,
+                                        .off_ccd = load->offload->host_off_ccd + spots};
     bool all = true;
 
     if (result.outcome == EXTRACTED && !results->solved[k]) {
@@ -158,7 +160,7 @@ static void take_result(struct batch *batch, struct item *item, const struct off
     if (result.outcome == EMPTY) item->was_imprecise = false;
     for (size_t s = 0; s < core; s++) { /* also those that are not kept: see extract_frame.h */
         bool good = result.outcome == EMPTY || results->precise[k * core + s];
-        bool is_kept = s >= planned->skip_spec && s < planned->skip_spec + planned->keep_nspec;
+        bool is_kept = s >= planned->kept_spectra.first && s < span_end(planned->kept_spectra);
 
         if (is_kept && good && (!item->done[s] || item->step == DENSE))
             store_spectrum(job, planned, &result, s);
@@ -169,15 +171,14 @@ static void take_result(struct batch *batch, struct item *item, const struct off
 }
 
 /* Solves count items of one shape, as many at a time as fit. */
-static bool solve_items(struct batch *batch, struct item **item, size_t count, enum step step)
+static bool solve_items(struct bundle_load *load, struct item **item, size_t count, enum step step)
 {
-    const struct job *job = batch->job;
-    const struct offload_shape shape =
-        shape_of(job, &item[0]->planned->patch,
-                 step == DENSE ? job->plan.wave_halfwidth : batch->wave_halfwidth, step);
+    const struct job *job = load->job;
+    const struct offload_shape shape = shape_of(
+        job, &item[0]->planned->patch, step == DENSE ? job->plan.wave_halfwidth : load->wave_halfwidth, step);
 
     while (count > 0) {
-        const size_t held = offload_patches_held(batch->offload, &shape, count);
+        const size_t held = offload_patches_held(load->offload, &shape, count);
         struct offload_results results;
         double now;
         bool solved;
@@ -188,25 +189,25 @@ static bool solve_items(struct batch *batch, struct item **item, size_t count, e
         }
         if (held == 0) return false;
         for (size_t k = 0; k < held; k++) {
-            batch->patch[k] = item[k]->planned->patch;
-            batch->patch_bundle[k] = item[k]->bundle;
+            load->patch[k] = item[k]->planned->patch;
+            load->patch_bundle[k] = item[k]->bundle;
         }
-        solved = offload_solve(batch->offload, &shape, batch->patch, batch->patch_bundle, held,
-                               job->options->regularize, job->options->psferr, &results);
+        solved = offload_solve(load->offload, &shape, load->patch, load->patch_bundle, held,
+                               job->in.options->regularize, job->in.options->psferr, &results);
         now = timing_start(STAGE_STORE);
         if (solved) {
 #pragma omp parallel for schedule(dynamic, 16)
-            for (size_t k = 0; k < held; k++) take_result(batch, item[k], &results, k);
+            for (size_t k = 0; k < held; k++) take_result(load, item[k], &results, k);
         }
-        timing_add(batch->timing, STAGE_STORE, now, held);
-        timing_count(batch->timing, STAGE_NORMAL, results.normal_seconds, held);
-        timing_count(batch->timing, STAGE_SOLVE, results.solve_seconds, held);
-        timing_count(batch->timing, STAGE_QUALITY, results.quality_seconds, held);
-        timing_count(batch->timing, STAGE_COPY, results.copy_seconds, 1);
+        timing_add(load->timing, STAGE_STORE, now, held);
+        timing_count(load->timing, STAGE_NORMAL, results.normal_seconds, held);
+        timing_count(load->timing, STAGE_SOLVE, results.solve_seconds, held);
+        timing_count(load->timing, STAGE_QUALITY, results.quality_seconds, held);
+        timing_count(load->timing, STAGE_COPY, results.copy_seconds, 1);
         if (!solved) return false;
         for (size_t k = 0; k < held; k++) {
             if (item[k]->step == DENSE && step != DENSE) item[k]->was_imprecise = true;
-            if (item[k]->step == DONE) finish_item(batch, item[k]);
+            if (item[k]->step == DONE) finish_item(load, item[k]);
         }
         item += held;
         count -= held;
@@ -232,194 +233,192 @@ const struct linalg *extract_dense_linalg(const struct device *device, const str
 }
 
 /* The first dense systems: CUDA's libraries do the banded ones as well from now on. */
-static void use_dense_linalg(struct batch *batch)
+static void use_dense_linalg(struct bundle_load *load)
 {
-    const struct extract_options *options = batch->job->options;
+    const struct extract_options *options = load->job->in.options;
 
-    batch->offload->linalg = extract_dense_linalg(&options->device, batch->offload->linalg, batch->job->log);
-    if (batch->offload->linalg == options->device_linalg) return;
-    snprintf(batch->timing->cuda, sizeof batch->timing->cuda, "%s",
-             linalg_description(batch->offload->linalg));
+    load->offload->linalg = extract_dense_linalg(&options->device, load->offload->linalg, load->job->in.log);
+    if (load->offload->linalg == options->device_linalg) return;
+    snprintf(load->timing->cuda, sizeof load->timing->cuda, "%s", linalg_description(load->offload->linalg));
 }
 
 /* All items that are at this step. */
-static bool do_step(struct batch *batch, enum step step)
+static bool do_step(struct bundle_load *load, enum step step)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < batch->nitem; i++) {
-        if (batch->item[i].step == step) batch->todo[count++] = &batch->item[i];
+    for (size_t i = 0; i < load->nitem; i++) {
+        if (load->item[i].step == step) load->todo[count++] = &load->item[i];
     }
-    if (step == DENSE && count > 0) use_dense_linalg(batch);
-    qsort(batch->todo, count, sizeof *batch->todo, compare_items);
+    if (step == DENSE && count > 0) use_dense_linalg(load);
+    qsort(load->todo, count, sizeof *load->todo, compare_items);
     for (size_t first = 0, last; first < count; first = last) {
         for (last = first + 1; last < count; last++) {
-            if (compare_shapes(&batch->todo[first]->planned->patch, &batch->todo[last]->planned->patch) != 0)
+            if (compare_shapes(&load->todo[first]->planned->patch, &load->todo[last]->planned->patch) != 0)
                 break;
         }
-        if (!solve_items(batch, batch->todo + first, last - first, step)) return false;
+        if (!solve_items(load, load->todo + first, last - first, step)) return false;
     }
     return true;
 }
 
 /* The items of one bundle that the device could not solve, with spots of the host's own. */
-static void repeat_on_host(struct batch *batch, unsigned number, size_t count)
+static void repeat_on_host(struct bundle_load *load, unsigned number, size_t count)
 {
-    struct job *job = batch->job;
-    const struct planned_bundle *bundle = &job->plan.bundle[batch->first_bundle + number];
-    const char *trouble = linalg_trouble(batch->offload->linalg);
+    struct job *job = load->job;
+    const struct planned_bundle *bundle = &job->plan.bundle[load->first_bundle + number];
+    const char *trouble = linalg_trouble(load->offload->linalg);
 
     log_warning(
-        job->log,
+        job->in.log,
         "bundle of spectra %zu-%zu: %zu patches that the device could not solve, or has no memory for, are "
         "repeated on the host%s%s",
-        bundle->specmin, bundle->specmin + bundle->nspec - 1, count, trouble ? "; " : "",
+        bundle->spectra.first, span_end(bundle->spectra) - 1, count, trouble ? "; " : "",
         trouble ? trouble : "");
-    batch->timing->nrepeated += count;
-    job_evaluate_bundle(job, bundle, batch->timing);
+    load->timing->nrepeated += count;
+    job_evaluate_bundle(job, bundle, load->timing);
 #pragma omp parallel for schedule(dynamic) num_threads(job->nworker)
-    for (size_t i = 0; i < batch->nitem; i++) {
-        if (batch->item[i].bundle != number || batch->item[i].step != ON_HOST) continue;
-        extract_patch(&job->workers[omp_get_thread_num()], job, bundle, batch->item[i].planned);
+    for (size_t i = 0; i < load->nitem; i++) {
+        if (load->item[i].bundle != number || load->item[i].step != ON_HOST) continue;
+        extract_patch(&job->workers[omp_get_thread_num()], job, bundle, load->item[i].planned);
     }
 }
 
-static enum status do_on_host(struct batch *batch)
+static enum status do_on_host(struct bundle_load *load)
 {
     enum status status = STATUS_OK;
 
-    for (unsigned b = 0; b < batch->nbundle && status == STATUS_OK; b++) {
+    for (unsigned b = 0; b < load->nbundle && status == STATUS_OK; b++) {
         size_t count = 0;
 
-        for (size_t i = 0; i < batch->nitem; i++) {
-            count += batch->item[i].bundle == b && batch->item[i].step == ON_HOST;
+        for (size_t i = 0; i < load->nitem; i++) {
+            count += load->item[i].bundle == b && load->item[i].step == ON_HOST;
         }
         if (count == 0) continue;
-        if (!batch->job->workers) status = job_alloc_host(batch->job, batch->error);
-        if (status == STATUS_OK) repeat_on_host(batch, b, count);
+        if (!load->job->workers) status = job_alloc_host(load->job, load->error);
+        if (status == STATUS_OK) repeat_on_host(load, b, count);
     }
     return status;
 }
 
-/* Spots and overlaps of the batch's bundles; spots need no pixels, which are on their way. */
-static bool evaluate(struct batch *batch)
+/* Spots and overlaps of the load's bundles; spots need no pixels, which are on their way. */
+static bool evaluate(struct bundle_load *load)
 {
-    const struct plan *plan = &batch->job->plan;
-    struct offload_bundle *bundle = memory_zeroed(batch->nbundle, sizeof *bundle);
+    const struct plan *plan = &load->job->plan;
+    struct span *bundle = memory_zeroed(load->nbundle, sizeof *bundle);
     double now = timing_start(STAGE_SPOTS);
-    size_t nspot = batch->nbundle * plan->bundle_nspec * plan->spot_nwave;
+    size_t nspot = load->nbundle * plan->bundle_nspec * plan->spot_nwave;
     bool done;
 
-    for (size_t b = 0; bundle && b < batch->nbundle; b++) {
-        const struct planned_bundle *planned = &plan->bundle[batch->first_bundle + b];
+    for (size_t b = 0; bundle && b < load->nbundle; b++) {
+        const struct planned_bundle *planned = &plan->bundle[load->first_bundle + b];
 
-        bundle[b] = (struct offload_bundle){planned->specmin, planned->nspec};
+        bundle[b] = planned->spectra;
     }
-    done = bundle && offload_spots(batch->offload, bundle, batch->nbundle, plan->spot_wave_min,
-                                   batch->job->options->plan.wave_step);
-    timing_add(batch->timing, STAGE_SPOTS, now, nspot);
+    done = bundle && offload_spots(load->offload, bundle, load->nbundle, plan->spot_wave_min,
+                                   load->job->in.options->plan.wave_step);
+    timing_add(load->timing, STAGE_SPOTS, now, nspot);
     now = timing_start(STAGE_COPY);
-    done = done && offload_await_pixels(batch->offload);
-    timing_add(batch->timing, STAGE_COPY, now, 0); /* begun, and counted, by open_device() */
+    done = done && offload_await_pixels(load->offload);
+    timing_add(load->timing, STAGE_COPY, now, 0); /* begun, and counted, by open_device() */
     now = timing_start(STAGE_OVERLAPS);
-    done = done && offload_overlaps(batch->offload, batch->nbundle);
-    timing_add(batch->timing, STAGE_OVERLAPS, now, nspot);
+    done = done && offload_overlaps(load->offload, load->nbundle);
+    timing_add(load->timing, STAGE_OVERLAPS, now, nspot);
     free(bundle);
     return done;
 }
 
-/* The light of bundle number b of the batch, in a strip of the model image that its spots touch. */
-static bool add_model(struct batch *batch, size_t b)
+/* The light of bundle number b of the load, in a strip of the model image that its spots touch. */
+static bool add_model(struct bundle_load *load, size_t b)
 {
-    struct job *job = batch->job;
+    struct job *job = load->job;
     const struct plan *plan = &job->plan;
-    const struct planned_bundle *bundle = &plan->bundle[batch->first_bundle + b];
-    const double *flux =
-        job->frame->flux + (bundle->specmin + bundle->keep_first - job->options->plan.specmin) * plan->nwave;
-    size_t min, max;
+    const struct planned_bundle *bundle = &plan->bundle[load->first_bundle + b];
+    const struct span columns = plan_columns(plan, (struct span){load->first_bundle + b, 1});
+    const size_t row = bundle->kept.first - job->in.options->plan.spectra.first;
 
-    plan_columns(plan, batch->first_bundle + b, 1, &min, &max);
-    if (min == max) return true;
-    if (!offload_model(batch->offload, b, bundle->keep_first, bundle->keep_nspec, plan->spot_wave_first,
-                       plan->nwave, flux, job->frame->wave_step, (int)min, (int)max, job->strip)) {
+    if (columns.count == 0) return true;
+    if (!offload_model(load->offload, b, bundle->kept.first - bundle->spectra.first, bundle->kept.count,
+                       plan->spot_wave_first, plan->nwave, job->frame->flux + row * plan->nwave,
+                       job->frame->wave_step, (int)columns.first, (int)span_end(columns), job->strip)) {
         return false;
     }
-    frame_add_to_model(job->frame, min, max - min, job->strip);
+    frame_add_to_model(job->frame, columns.first, columns.count, job->strip);
     return true;
 }
 
-static bool add_models(struct batch *batch)
+static bool add_models(struct bundle_load *load)
 {
     double now = timing_start(STAGE_MODEL);
     bool done = true;
 
-    for (size_t b = 0; done && b < batch->nbundle; b++) done = add_model(batch, b);
-    timing_add(batch->timing, STAGE_MODEL, now, batch->nbundle);
+    for (size_t b = 0; done && b < load->nbundle; b++) done = add_model(load, b);
+    timing_add(load->timing, STAGE_MODEL, now, load->nbundle);
     return done;
 }
 
-static void list_items(struct batch *batch)
+static void list_items(struct bundle_load *load)
 {
-    const struct plan *plan = &batch->job->plan;
+    const struct plan *plan = &load->job->plan;
 
-    batch->nitem = batch->wave_halfwidth = 0;
-    memset(batch->done, 0, plan->npatch * plan->core_nspec * sizeof(bool));
-    for (unsigned b = 0; b < batch->nbundle; b++) {
-        const struct planned_bundle *bundle = &plan->bundle[batch->first_bundle + b];
+    load->nitem = load->wave_halfwidth = 0;
+    memset(load->done, 0, plan->npatch * plan->core_nspec * sizeof(bool));
+    for (unsigned b = 0; b < load->nbundle; b++) {
+        const struct planned_bundle *bundle = &plan->bundle[load->first_bundle + b];
 
-        for (size_t i = 0; i < bundle->npatch; i++, batch->nitem++) {
-            const struct planned_patch *planned = &plan->patch[bundle->first_patch + i];
-            const enum step first = first_step(batch->job, planned->patch.wave_halfwidth);
+        for (size_t i = 0; i < bundle->patches.count; i++, load->nitem++) {
+            const struct planned_patch *planned = &plan->patch[bundle->patches.first + i];
+            const enum step first = first_step(load->job, planned->patch.wave_halfwidth);
 
-            batch->item[batch->nitem] =
-                (struct item){.planned = planned,
-                              .bundle = b,
-                              .step = first,
-                              .was_imprecise = first == DENSE && batch->job->options->solver != SOLVER_DENSE,
-                              .done = batch->done + batch->nitem * plan->core_nspec};
+            load->item[load->nitem] = (struct item){
+                .planned = planned,
+                .bundle = b,
+                .step = first,
+                .was_imprecise = first == DENSE && load->job->in.options->solver != SOLVER_DENSE,
+                .done = load->done + load->nitem * plan->core_nspec};
             if (first == BANDED)
-                batch->wave_halfwidth = max_size(batch->wave_halfwidth, planned->patch.wave_halfwidth);
+                load->wave_halfwidth = max_size(load->wave_halfwidth, planned->patch.wave_halfwidth);
         }
     }
 }
 
-static enum status extract_batch(struct batch *batch)
+static enum status extract_batch(struct bundle_load *load)
 {
     enum status status;
-    bool done = evaluate(batch);
+    bool done = evaluate(load);
 
-    list_items(batch);
+    list_items(load);
     for (enum step step = BANDED; done && step < ON_HOST; step = next_step(step)) {
-        done = do_step(batch, step);
+        done = do_step(load, step);
     }
-    status = done ? do_on_host(batch) : STATUS_OK;
-    if (done && status == STATUS_OK && batch->job->options->model) done = add_models(batch);
+    status = done ? do_on_host(load) : STATUS_OK;
+    if (done && status == STATUS_OK && load->job->in.options->model) done = add_models(load);
     if (done) return status;
-    return error_set(batch->error, STATUS_DEVICE,
+    return error_set(load->error, STATUS_DEVICE,
                      "%s failed during the extraction, see the lines above: use --device host",
-                     batch->job->options->device.name);
+                     load->job->in.options->device.name);
 }
 
-static enum status alloc_batch(struct batch *batch)
+static enum status alloc_batch(struct bundle_load *load)
 {
-    const struct plan *plan = &batch->job->plan;
+    const struct plan *plan = &load->job->plan;
 
-    batch->item = memory_zeroed(plan->npatch, sizeof *batch->item);
-    batch->done = memory_zeroed(plan->npatch * plan->core_nspec, sizeof *batch->done);
-    batch->todo = memory_zeroed(plan->npatch, sizeof(struct item *));
-    batch->patch = memory_zeroed(plan->npatch, sizeof *batch->patch);
-    batch->patch_bundle = memory_zeroed(plan->npatch, sizeof *batch->patch_bundle);
-    if (batch->item && batch->done && batch->todo && batch->patch && batch->patch_bundle) return STATUS_OK;
-    return memory_error(batch->error, "patches of a device");
+    load->item = memory_zeroed(plan->npatch, sizeof *load->item);
+    load->done = memory_zeroed(plan->npatch * plan->core_nspec, sizeof *load->done);
+    load->todo = memory_zeroed(plan->npatch, sizeof(struct item *));
+    load->patch = memory_zeroed(plan->npatch, sizeof *load->patch);
+    load->patch_bundle = memory_zeroed(plan->npatch, sizeof *load->patch_bundle);
+    if (load->item && load->done && load->todo && load->patch && load->patch_bundle) return STATUS_OK;
+    return memory_error(load->error, "patches of a device");
 }
 
-static void free_batch(struct batch *batch)
+static void free_batch(struct bundle_load *load)
 {
-    free(batch->item);
-    free(batch->done);
-    free(batch->todo);
-    free(batch->patch);
-    free(batch->patch_bundle);
+    free(load->item);
+    free(load->done);
+    free(load->todo);
+    free(load->patch);
+    free(load->patch_bundle);
 }
 
 /* The PSF and the image go to the device. */
@@ -434,12 +433,12 @@ static enum status open_device(struct job *job, struct offload *offload, struct 
                                   .spec_halfwidth = plan->spec_halfwidth};
     struct spots psf; /* its coefficients; no spots */
     double now = timing_start(STAGE_COPY);
-    enum status status = spots_alloc(&psf, job->psf, 0, 0, error);
+    enum status status = spots_alloc(&psf, job->in.psf, 0, 0, error);
 
     if (status != STATUS_OK) return status;
     size_arena(job, &sizes);
-    status = offload_open(offload, &job->options->device, job->options->device_linalg, &sizes, &job->pixels,
-                          &psf, error);
+    status = offload_open(offload, &job->in.options->device, job->in.options->device_linalg, &sizes,
+                          &job->pixels, &psf, error);
     spots_free(&psf);
     timing_add(timing, STAGE_COPY, now, 1);
     return status;
@@ -448,18 +447,18 @@ static enum status open_device(struct job *job, struct offload *offload, struct 
 enum status extract_on_device(struct job *job, struct timing *timing, struct error *error)
 {
     struct offload offload = {0};
-    struct batch batch = {.job = job, .offload = &offload, .timing = timing, .error = error};
+    struct bundle_load load = {.job = job, .offload = &offload, .timing = timing, .error = error};
     enum status status = open_device(job, &offload, timing, error);
 
-    if (status == STATUS_OK) status = alloc_batch(&batch);
-    while (status == STATUS_OK && batch.first_bundle < job->plan.nbundle) {
-        batch.nbundle = min_size(offload.bundles_held, job->plan.nbundle - batch.first_bundle);
-        log_debug(job->log, "bundles %zu to %zu of %zu on %s", batch.first_bundle,
-                  batch.first_bundle + batch.nbundle - 1, job->plan.nbundle, job->options->device.name);
-        status = extract_batch(&batch);
-        batch.first_bundle += batch.nbundle;
+    if (status == STATUS_OK) status = alloc_batch(&load);
+    while (status == STATUS_OK && load.first_bundle < job->plan.nbundle) {
+        load.nbundle = min_size(offload.bundles_held, job->plan.nbundle - load.first_bundle);
+        log_debug(job->in.log, "bundles %zu to %zu of %zu on %s", load.first_bundle,
+                  load.first_bundle + load.nbundle - 1, job->plan.nbundle, job->in.options->device.name);
+        status = extract_batch(&load);
+        load.first_bundle += load.nbundle;
     }
-    free_batch(&batch);
+    free_batch(&load);
     offload_close(&offload);
     return status;
 }

@@ -16,61 +16,6 @@
 /* gpu_specter's answer to a patch that cannot be solved: once more, with this regularisation. */
 static const double rescue_regularize = 1e-4;
 
-/* The banded solver's patches may fall to the dense one: there must be room for both. */
-static size_t solver_bytes(const struct job *job)
-{
-    const struct plan *plan = &job->plan;
-    const struct linalg *linalg = job->options->linalg;
-    size_t dense = dense_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec);
-    size_t banded = banded_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec,
-                                 plan->wave_halfwidth, job->frame->ndiag);
-
-    if (job->options->solver == SOLVER_DENSE) return dense;
-    return dense == SIZE_MAX || (banded != SIZE_MAX && banded > dense) ? banded : dense;
-}
-
-enum status worker_alloc(struct worker *worker, const struct job *job, struct error *error)
-{
-    const struct plan *plan = &job->plan;
-    size_t nbin = plan->patch_nspec * plan->patch_nwave, ncore = plan->core_nspec * plan->core_nwave;
-
-    worker->solver_bytes = solver_bytes(job);
-    worker->normal =
-        memory_zeroed(normal_equations_bytes(plan->patch_nspec, plan->patch_nwave, plan->wave_halfwidth), 1);
-    worker->prior = memory_zeroed(nbin, sizeof(double));
-    worker->scratch =
-        memory_zeroed(normal_equations_scratch_size(&job->overlaps, &job->spots), sizeof(double));
-    worker->solution.deconvolved = memory_zeroed(nbin, sizeof(double));
-    worker->solution.flux = memory_zeroed(ncore, sizeof(double));
-    worker->solution.ivar = memory_zeroed(ncore, sizeof(double));
-    worker->solution.resolution = memory_zeroed(ncore * job->frame->ndiag, sizeof(double));
-    worker->resolution = memory_zeroed(ncore * job->frame->ndiag, sizeof(float));
-    worker->chi2pix = memory_zeroed(ncore, sizeof(double));
-    worker->pixels = memory_zeroed(quality_bytes(plan->npix), 1);
-    worker->solver = memory_raw(worker->solver_bytes, 1);
-    if (worker->normal && worker->prior && worker->scratch && worker->solution.deconvolved &&
-        worker->solution.flux && worker->solution.ivar && worker->solution.resolution && worker->resolution &&
-        worker->chi2pix && worker->pixels && worker->solver) {
-        return STATUS_OK;
-    }
-    return memory_error(error, "workspace of a thread");
-}
-
-void worker_free(struct worker *worker)
-{
-    free(worker->normal);
-    free(worker->prior);
-    free(worker->scratch);
-    free(worker->solution.deconvolved);
-    free(worker->solution.flux);
-    free(worker->solution.ivar);
-    free(worker->solution.resolution);
-    free(worker->resolution);
-    free(worker->chi2pix);
-    free(worker->pixels);
-    free(worker->solver);
-}
-
 static bool has_solution(enum outcome outcome)
 {
     return outcome == EXTRACTED || outcome == REGULARISED;
@@ -82,12 +27,12 @@ static enum solved solve_regularised(struct worker *worker, const struct job *jo
                                      const struct normal_equations *normal, double regularize,
                                      bool *was_imprecise)
 {
-    const struct linalg *linalg = job->options->linalg;
+    const struct linalg *linalg = job->in.options->linalg;
     size_t ndiag = job->frame->ndiag;
 
     solver_prior(team_of_one(), normal->nspec * normal->nwave, normal->weight, regularize, NULL,
                  worker->prior);
-    if (job->options->solver == SOLVER_BANDED) {
+    if (job->in.options->solver == SOLVER_BANDED) {
         enum solved solved = banded_solve(linalg, patch, normal, worker->prior, ndiag, &worker->solution,
                                           worker->solver, worker->solver_bytes);
 
@@ -101,7 +46,7 @@ static enum solved solve_regularised(struct worker *worker, const struct job *jo
 static enum outcome solve(struct worker *worker, const struct job *job, const struct patch *patch,
                           const struct normal_equations *normal)
 {
-    double largest = 0, regularize = job->options->regularize;
+    double largest = 0, regularize = job->in.options->regularize;
     enum outcome outcome = UNSOLVED;
     bool was_imprecise = false;
 
@@ -123,7 +68,8 @@ static enum outcome solve_patch(struct worker *worker, const struct job *job, co
     enum outcome outcome;
     double now = timing_start(STAGE_NORMAL);
 
-    normal_equations_place(&normal, patch->nspec, patch->nwave, patch->wave_halfwidth, worker->normal);
+    normal_equations_place(&normal, patch->nspec, patch->nwave, patch->wave_halfwidth,
+                           worker->normal_equations);
     normal_equations_sum(&normal, patch, &job->overlaps, &job->spots, &job->pixels, worker->scratch);
     timing_add(&worker->timing, STAGE_NORMAL, now, 1);
     now = timing_start(STAGE_SOLVE);
@@ -144,7 +90,7 @@ static bool take_from_whole(struct worker *worker, const struct job *job, const 
         memcpy(worker->solution.deconvolved + s * patch->nwave,
                solver->x + (patch->spec + s) * solver->nwave + patch->wave, patch->nwave * sizeof(double));
     }
-    for (size_t s = planned->skip_spec; s < planned->skip_spec + planned->keep_nspec; s++) {
+    for (size_t s = planned->kept_spectra.first; s < span_end(planned->kept_spectra); s++) {
         size_t spec = patch->spec + patch->core_spec + s, first = patch->wave + patch->core_wave;
         struct spectrum_root root = bundle_solver_root(solver, spec);
 
@@ -181,13 +127,13 @@ struct place {
 static struct place place_of(const struct job *job, const struct planned_patch *planned, size_t spec)
 {
     const struct patch *patch = &planned->patch;
-    size_t row = planned->first_spec + spec - planned->skip_spec;
+    size_t row = planned->row + spec - planned->kept_spectra.first;
 
     return (struct place){.core = spec * patch->core_nwave,
                           .spot = (patch->spec + patch->core_spec + spec) * job->plan.spot_nwave +
                                   patch->wave + patch->core_wave,
                           .row = row,
-                          .out = row * job->frame->nwave + planned->first_wave};
+                          .out = row * job->frame->nwave + planned->wavelengths.first};
 }
 
 /* The mask's bits that all bins of a patch get. */
@@ -243,9 +189,9 @@ static void store_resolution(const struct job *job, const struct patch_result *r
     size_t ndiag = frame->ndiag, core_nwave = planned->patch.core_nwave;
 
     for (size_t k = 0; k < ndiag; k++) {
-        memcpy(frame->resolution + (place->row * ndiag + k) * frame->nwave + planned->first_wave,
+        memcpy(frame->resolution + (place->row * ndiag + k) * frame->nwave + planned->wavelengths.first,
                result->resolution + place->core * ndiag + k * core_nwave,
-               planned->keep_nwave * sizeof(float));
+               planned->wavelengths.count * sizeof(float));
     }
 }
 
@@ -254,14 +200,15 @@ static void store_nothing(const struct job *job, const struct place *place,
                           const struct planned_patch *planned)
 {
     const struct frame *frame = job->frame;
-    size_t bytes = planned->keep_nwave * sizeof(double);
+    size_t bytes = planned->wavelengths.count * sizeof(double);
 
     memset(frame->flux + place->out, 0, bytes);
     memset(frame->ivar + place->out, 0, bytes);
     memset(frame->chi2pix + place->out, 0, bytes);
     for (size_t k = 0; k < frame->ndiag; k++) {
-        memset(frame->resolution + (place->row * frame->ndiag + k) * frame->nwave + planned->first_wave, 0,
-               planned->keep_nwave * sizeof(float));
+        memset(frame->resolution + (place->row * frame->ndiag + k) * frame->nwave +
+                   planned->wavelengths.first,
+               0, planned->wavelengths.count * sizeof(float));
     }
 }
 
@@ -270,9 +217,9 @@ void store_spectrum(const struct job *job, const struct planned_patch *planned,
 {
     struct place place = place_of(job, planned, spec);
 
-    store_pixels(job, result, &place, planned->keep_nwave);
+    store_pixels(job, result, &place, planned->wavelengths.count);
     if (has_solution(result->outcome)) {
-        store_bins(job, result, &place, planned->keep_nwave);
+        store_bins(job, result, &place, planned->wavelengths.count);
         store_resolution(job, result, &place, planned);
     } else {
         store_nothing(job, &place, planned);
@@ -282,10 +229,10 @@ void store_spectrum(const struct job *job, const struct planned_patch *planned,
 static void report(const struct job *job, const struct planned_bundle *bundle,
                    const struct planned_patch *planned, enum outcome outcome)
 {
-    size_t spec = bundle->specmin + planned->patch.spec + planned->patch.core_spec;
-    double wave = job->frame->wave[planned->first_wave];
+    size_t spec = bundle->spectra.first + planned->patch.spec + planned->patch.core_spec;
+    double wave = job->frame->wave[planned->wavelengths.first];
 
-    log_warning(job->log, "patch at spectra %zu-%zu, %.1f Angstrom: %s", spec,
+    log_warning(job->in.log, "patch at spectra %zu-%zu, %.1f Angstrom: %s", spec,
                 spec + planned->patch.core_nspec - 1, wave,
                 outcome == REGULARISED ? "singular, solved with --regularize 1e-4, masked BAD2DFIT"
                                        : "no solution, masked BAD2DFIT and NODATA");
@@ -310,11 +257,11 @@ void extract_patch(struct worker *worker, const struct job *job, const struct pl
     if (outcome == UNSOLVED) worker->timing.nunsolved++;
     if (outcome == REGULARISED || outcome == UNSOLVED) report(job, bundle, planned, outcome);
     if (has_solution(outcome)) {
-        quality_chi2pix(patch, &job->spots, &job->pixels, worker->solution.deconvolved, job->options->psferr,
-                        worker->chi2pix, worker->pixels);
+        quality_chi2pix(patch, &job->spots, &job->pixels, worker->solution.deconvolved,
+                        job->in.options->psferr, worker->chi2pix, worker->pixels);
     }
     if (has_solution(outcome)) round_resolution(worker, job, patch);
-    for (size_t spec = planned->skip_spec; spec < planned->skip_spec + planned->keep_nspec; spec++) {
+    for (size_t spec = planned->kept_spectra.first; spec < span_end(planned->kept_spectra); spec++) {
         const struct patch_result result = {.outcome = outcome,
                                             .flux = worker->solution.flux,
                                             .ivar = worker->solution.ivar,
@@ -326,5 +273,5 @@ void extract_patch(struct worker *worker, const struct job *job, const struct pl
         store_spectrum(job, planned, &result, spec);
     }
     timing_add(&worker->timing, STAGE_QUALITY, now, 1);
-    progress_step(job->progress);
+    progress_step(job->in.progress);
 }

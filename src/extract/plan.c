@@ -1,6 +1,5 @@
 #include "extract/plan.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,60 +32,36 @@ static void choose_pixels(struct patch *patch, const struct traces *traces, cons
     clip(&patch->row_min, &patch->row_max, psf->ny);
 }
 
-/* Spectra of one subbundle, with the neighbours that it has within its bundle. All are spectra of the PSF. */
-struct subbundle {
-    size_t core_min, core_max; /* last one excluded */
-    size_t min, max;
-};
-
-static struct subbundle subbundle_of(const struct plan_options *options, const struct psf *psf, size_t bundle,
-                                     size_t sub)
+struct span plan_bundle(const struct plan_options *options, const struct psf *psf, size_t bundle)
 {
-    size_t first = bundle * options->bundlesize;
-    size_t size = min_size(options->bundlesize, psf->nspec - first);
-    size_t nsub = min_size(options->nsubbundles, size);
-    struct subbundle result = {0};
+    const size_t first = bundle * options->bundlesize;
 
-    if (sub >= nsub) return result;
-    result.core_min = first + sub * size / nsub;
-    result.core_max = first + (sub + 1) * size / nsub;
-    result.min = result.core_min > first ? result.core_min - 1 : first;
-    result.max = min_size(result.core_max + 1, first + size);
-    return result;
+    return (struct span){first, min_size(options->bundlesize, psf->nspec - first)};
 }
 
-static bool is_wanted(const struct plan_options *options, const struct subbundle *sub)
+/* The core of patch `sub` across a bundle: spectra of the PSF; none when the bundle has fewer patches. */
+static struct span core_of_subbundle(const struct plan_options *options, struct span bundle, size_t sub)
 {
-    return sub->core_max > options->specmin && sub->core_min < options->specmin + options->nspec;
+    const size_t nsub = min_size(options->nsubbundles, bundle.count);
+
+    return sub < nsub ? span_part(bundle, sub, nsub) : (struct span){bundle.first, 0};
 }
 
-static void add_patch(struct plan *plan, const struct plan_options *options, const struct psf *psf,
-                      struct planned_bundle *bundle, const struct subbundle *sub, size_t wave,
-                      const struct traces *traces)
+/* The core with the neighbours that it has within its bundle. */
+static struct span with_neighbours(struct span core, struct span bundle)
 {
-    struct planned_patch *planned = &plan->patch[plan->npatch++];
-    struct patch *patch = &planned->patch;
-    size_t keep_min = max_size(sub->core_min, options->specmin);
-    size_t keep_max = min_size(sub->core_max, options->specmin + options->nspec);
+    return span_between(core.first > bundle.first ? core.first - 1 : bundle.first,
+                        min_size(span_end(core) + 1, span_end(bundle)));
+}
 
-    *patch = (struct patch){
-        .spec = sub->min - bundle->specmin,
-        .nspec = sub->max - sub->min,
-        .wave = wave, /* spots begin wavepad bins before the grid */
-        .nwave = options->nwavestep + 2 * options->wavepad,
-        .core_spec = sub->core_min - sub->min,
-        .core_nspec = sub->core_max - sub->core_min,
-        .core_wave = options->wavepad,
-        .core_nwave = options->nwavestep,
-    };
-    choose_pixels(patch, traces, psf, options->pixpad_frac);
-    patch->wave_halfwidth = traces_wave_halfwidth(traces, patch->wave, patch->nwave);
-    planned->first_spec = keep_min - options->specmin;
-    planned->skip_spec = keep_min - sub->core_min;
-    planned->keep_nspec = keep_max - keep_min;
-    planned->first_wave = wave;
-    planned->keep_nwave = min_size(options->nwavestep, plan->nwave - wave);
+static bool is_wanted(const struct plan_options *options, struct span core)
+{
+    return span_common(core, options->spectra).count > 0;
+}
 
+/* The sizes of workspaces grow to what this patch needs. */
+static void note_sizes(struct plan *plan, struct planned_bundle *bundle, const struct patch *patch)
+{
     plan->patch_nspec = max_size(plan->patch_nspec, patch->nspec);
     plan->patch_nwave = max_size(plan->patch_nwave, patch->nwave);
     plan->core_nspec = max_size(plan->core_nspec, patch->core_nspec);
@@ -97,55 +72,98 @@ static void add_patch(struct plan *plan, const struct plan_options *options, con
                                           (size_t)(patch->column_max - patch->column_min));
 }
 
-static void add_bundle(struct plan *plan, const struct plan_options *options, const struct psf *psf,
-                       size_t number, struct traces *traces)
+/* What all patches of a frame are made from. */
+struct planner {
+    struct plan *plan;
+    const struct plan_options *options;
+    const struct psf *psf;
+    struct traces traces; /* of the current bundle */
+};
+
+/* The patch of these core spectra, whose padding is within `spectra`, from wavelength `wave` of the frame on.
+ */
+static void add_patch(struct planner *planner, struct planned_bundle *bundle, struct span core,
+                      struct span spectra, size_t wave)
 {
+    const struct plan_options *options = planner->options;
+    struct plan *plan = planner->plan;
+    struct planned_patch *planned = &plan->patch[plan->npatch++];
+    const struct span kept = span_common(core, options->spectra);
+
+    planned->patch = (struct patch){
+        .spec = spectra.first - bundle->spectra.first,
+        .nspec = spectra.count,
+        .wave = wave, /* spots begin wavepad bins before the grid */
+        .nwave = options->nwavestep + 2 * options->wavepad,
+        .core_spec = core.first - spectra.first,
+        .core_nspec = core.count,
+        .core_wave = options->wavepad,
+        .core_nwave = options->nwavestep,
+    };
+    choose_pixels(&planned->patch, &planner->traces, planner->psf, options->pixpad_frac);
+    planned->patch.wave_halfwidth = traces_wave_halfwidth(&planner->traces, wave, planned->patch.nwave);
+    planned->kept_spectra = (struct span){kept.first - core.first, kept.count};
+    planned->row = kept.first - options->spectra.first;
+    planned->wavelengths = (struct span){wave, min_size(options->nwavestep, plan->nwave - wave)};
+    note_sizes(plan, bundle, &planned->patch);
+}
+
+/* All patches of one row: of these core spectra, along the wavelengths. */
+static void add_row(struct planner *planner, struct planned_bundle *bundle, struct span core,
+                    struct span spectra)
+{
+    const struct plan_options *options = planner->options;
+
+    traces_select(&planner->traces, spectra.first - bundle->spectra.first, spectra.count,
+                  options->nwavestep + 2 * options->wavepad);
+    for (size_t wave = 0; wave < planner->plan->nwave; wave += options->nwavestep)
+        add_patch(planner, bundle, core, spectra, wave);
+}
+
+static void add_bundle(struct planner *planner, size_t number)
+{
+    const struct plan_options *options = planner->options;
+    struct plan *plan = planner->plan;
     struct planned_bundle *bundle = &plan->bundle[plan->nbundle];
-    size_t first = psf->nspec, last = 0,
-           bundle_end = min_size((number + 1) * options->bundlesize, psf->nspec);
+    const struct span all = plan_bundle(options, planner->psf, number);
+    struct span needed = {0};
 
     for (size_t i = 0; i < options->nsubbundles; i++) {
-        struct subbundle sub = subbundle_of(options, psf, number, i);
+        const struct span core = core_of_subbundle(options, all, i);
 
-        if (!is_wanted(options, &sub)) continue;
-        first = min_size(first, options->whole_bundles ? number * options->bundlesize : sub.min);
-        last = max_size(last, options->whole_bundles ? bundle_end : sub.max);
+        if (!is_wanted(options, core)) continue;
+        needed = span_hull(needed, options->whole_bundles ? all : with_neighbours(core, all));
     }
-    if (first >= last) return;
+    if (needed.count == 0) return;
     plan->nbundle++;
-    *bundle = (struct planned_bundle){.specmin = first, .nspec = last - first, .first_patch = plan->npatch};
-    traces_evaluate(traces, psf, first, last - first);
+    *bundle = (struct planned_bundle){
+        .spectra = needed, .kept = span_common(all, options->spectra), .patches = {.first = plan->npatch}};
+    traces_evaluate(&planner->traces, planner->psf, needed.first, needed.count);
     for (size_t i = 0; i < options->nsubbundles; i++) {
-        struct subbundle sub = subbundle_of(options, psf, number, i);
+        const struct span core = core_of_subbundle(options, all, i);
 
-        if (!is_wanted(options, &sub)) continue;
-        traces_select(traces, sub.min - first, sub.max - sub.min, options->nwavestep + 2 * options->wavepad);
-        for (size_t wave = 0; wave < plan->nwave; wave += options->nwavestep) {
-            add_patch(plan, options, psf, bundle, &sub, wave, traces);
-        }
+        if (is_wanted(options, core)) add_row(planner, bundle, core, with_neighbours(core, all));
     }
-    bundle->npatch = plan->npatch - bundle->first_patch;
+    bundle->patches.count = plan->npatch - bundle->patches.first;
     if (options->whole_bundles) { /* all that overlaps, in patches or not, wanted or not */
-        traces_select(traces, 0, bundle->nspec, plan->spot_nwave);
-        bundle->wave_halfwidth = traces_wave_halfwidth(traces, 0, plan->spot_nwave);
+        traces_select(&planner->traces, 0, needed.count, plan->spot_nwave);
+        bundle->wave_halfwidth = traces_wave_halfwidth(&planner->traces, 0, plan->spot_nwave);
         plan->wave_halfwidth = max_size(plan->wave_halfwidth, bundle->wave_halfwidth);
     }
-    bundle->keep_first = max_size(number * options->bundlesize, options->specmin) - first;
-    bundle->keep_nspec = min_size((number + 1) * options->bundlesize, options->specmin + options->nspec) -
-                         bundle->keep_first - first;
-    plan->bundle_nspec = max_size(plan->bundle_nspec, bundle->nspec);
+    plan->bundle_nspec = max_size(plan->bundle_nspec, needed.count);
     plan->spec_halfwidth =
-        max_size(plan->spec_halfwidth, traces_spec_halfwidth(traces, plan->wave_halfwidth));
+        max_size(plan->spec_halfwidth, traces_spec_halfwidth(&planner->traces, plan->wave_halfwidth));
 }
 
 enum status plan_make(struct plan *plan, const struct plan_options *options, const struct psf *psf,
                       struct error *error)
 {
-    size_t first = options->specmin / options->bundlesize;
-    size_t last = (options->specmin + options->nspec - 1) / options->bundlesize;
-    size_t nstep, nsub = min_size(options->nsubbundles, options->bundlesize);
-    struct traces traces = {0};
+    const size_t first = options->spectra.first / options->bundlesize;
+    const size_t last = (span_end(options->spectra) - 1) / options->bundlesize;
+    const size_t nsub = min_size(options->nsubbundles, options->bundlesize);
+    struct planner planner = {.plan = plan, .options = options, .psf = psf};
     enum status status = STATUS_OK;
+    size_t nstep;
 
     *plan = (struct plan){
         .nwave = wavelength_count(options->wave_min, options->wave_max, options->wave_step),
@@ -157,14 +175,14 @@ enum status plan_make(struct plan *plan, const struct plan_options *options, con
     plan->bundle = memory_zeroed(last - first + 1, sizeof *plan->bundle);
     plan->patch = memory_zeroed((last - first + 1) * nsub * nstep, sizeof *plan->patch);
     if (plan->bundle && plan->patch) {
-        status = traces_alloc(&traces, psf, options->bundlesize, plan->spot_wave_min, options->wave_step,
-                              plan->spot_nwave, error);
+        status = traces_alloc(&planner.traces, psf, options->bundlesize, plan->spot_wave_min,
+                              options->wave_step, plan->spot_nwave, error);
         for (size_t bundle = first; bundle <= last && status == STATUS_OK; bundle++)
-            add_bundle(plan, options, psf, bundle, &traces);
+            add_bundle(&planner, bundle);
     } else {
         status = memory_error(error, "plan of patches");
     }
-    traces_free(&traces);
+    traces_free(&planner.traces);
     return status;
 }
 
@@ -175,29 +193,24 @@ void plan_free(struct plan *plan)
     memset(plan, 0, sizeof *plan);
 }
 
-void plan_columns(const struct plan *plan, size_t bundle, size_t count, size_t *min, size_t *max)
+struct span plan_columns(const struct plan *plan, struct span bundles)
 {
-    const struct planned_bundle *last = &plan->bundle[bundle + count - 1];
+    const size_t end = span_end(plan->bundle[span_end(bundles) - 1].patches);
+    struct span columns = {0};
 
-    *min = SIZE_MAX;
-    *max = 0;
-    for (size_t i = plan->bundle[bundle].first_patch; i < last->first_patch + last->npatch; i++) {
+    for (size_t i = plan->bundle[bundles.first].patches.first; i < end; i++) {
         const struct patch *patch = &plan->patch[i].patch;
 
-        if (patch->column_min >= patch->column_max) continue;
-        *min = min_size(*min, (size_t)patch->column_min);
-        *max = max_size(*max, (size_t)patch->column_max);
+        columns = span_hull(columns, span_between((size_t)patch->column_min, (size_t)patch->column_max));
     }
-    if (*min > *max) *min = *max;
+    return columns;
 }
 
 size_t plan_widest_bundle(const struct plan *plan)
 {
-    size_t widest = 0, min, max;
+    size_t widest = 0;
 
-    for (size_t i = 0; i < plan->nbundle; i++) {
-        plan_columns(plan, i, 1, &min, &max);
-        widest = max_size(widest, max - min);
-    }
+    for (size_t i = 0; i < plan->nbundle; i++)
+        widest = max_size(widest, plan_columns(plan, (struct span){i, 1}).count);
     return widest;
 }

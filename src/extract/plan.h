@@ -9,12 +9,13 @@
 #include <stddef.h>
 
 #include "base/psf.h"
+#include "base/span.h"
 #include "base/status.h"
 #include "omp/patch.h"
 
 struct plan_options {
     double wave_min, wave_max, wave_step; /* Angstrom, wave_max included */
-    size_t specmin, nspec;                /* spectra to extract */
+    struct span spectra;                  /* of the PSF, to extract */
     size_t bundlesize;                    /* spectra on one fiber block of the slit */
     size_t nsubbundles;                   /* patches across a bundle */
     size_t nwavestep;                     /* wavelengths of a patch's core */
@@ -28,18 +29,16 @@ struct plan_options {
  * of a bundle's patch beyond the spectra asked for: only part of it is kept. */
 struct planned_patch {
     struct patch patch;
-    size_t first_spec; /* spectrum of the frame (row of the output) of the patch's core spectrum skip_spec */
-    size_t skip_spec;  /* core spectra before the first one that is kept */
-    size_t keep_nspec;
-    size_t first_wave; /* wavelength of the frame of the patch's first core wavelength */
-    size_t keep_nwave;
+    struct span kept_spectra; /* spectra of the core that are kept, counted from the first of the core */
+    size_t row;               /* row of the frame to which the first of these goes */
+    struct span wavelengths;  /* of the frame, that are kept; the first is the first of the core */
 };
 
 struct planned_bundle {
-    size_t specmin, nspec;         /* spectra of the PSF whose spots are needed */
-    size_t wave_halfwidth;         /* the largest of its patches */
-    size_t first_patch, npatch;    /* of the plan's patches */
-    size_t keep_first, keep_nspec; /* spectra asked for, counted from specmin */
+    struct span spectra;   /* of the PSF, whose spots are needed */
+    struct span kept;      /* of the PSF, that are asked for */
+    size_t wave_halfwidth; /* the largest of its patches */
+    struct span patches;   /* of the plan */
 };
 
 struct plan {
@@ -60,9 +59,11 @@ enum status plan_make(struct plan *plan, const struct plan_options *options, con
                       struct error *error);
 void plan_free(struct plan *plan);
 
-/* The columns of the CCD that the spots of `count` bundles touch, the last one excluded; none when all are
- * off the CCD. */
-void plan_columns(const struct plan *plan, size_t bundle, size_t count, size_t *min, size_t *max);
+/* All spectra that the PSF has of a bundle. */
+struct span plan_bundle(const struct plan_options *options, const struct psf *psf, size_t bundle);
+
+/* The columns of the CCD that the spots of these bundles of the plan touch; none when all are off the CCD. */
+struct span plan_columns(const struct plan *plan, struct span bundles);
 
 /* The most columns that one bundle has. */
 size_t plan_widest_bundle(const struct plan *plan);

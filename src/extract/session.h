@@ -1,70 +1,65 @@
-/* One run of unspot extract: what passes between its steps. Private to extract*.c. */
+/* One run of the extraction from files to files, in steps. Who runs one calls them in this order:
+ *
+ *     session_begin           what can be said of the command line without opening a file
+ *     session_choose_device   or session_use_device
+ *     session_check_outputs   that the outputs can be written and are no inputs
+ *     session_read_psf
+ *     session_fit             the options become those for this PSF
+ *     session_read_image
+ *     session_select_fibers
+ *     share_extract           (share/share.h) fills frame and timing, on one rank or on many
+ *     session_write           (extract/write.h)
+ *     session_free
+ *
+ * A step that fails fills *error and says which file or option is meant; session_free() is called whatever
+ * happened. */
 #ifndef UNSPOT_EXTRACT_SESSION_H
 #define UNSPOT_EXTRACT_SESSION_H
 
-#include <sys/stat.h>
-
+#include "base/frame.h"
 #include "base/log.h"
+#include "base/psf.h"
+#include "base/status.h"
 #include "extract/arguments.h"
-#include "extract/frame.h"
-#include "io/keyword.h"
+#include "extract/fibermap.h"
+#include "extract/options.h"
 #include "run/progress.h"
+#include "run/timing.h"
 
-/* Everything between reading and writing. */
 struct session {
-    const struct arguments *arguments;
+    const struct arguments *arguments; /* the command line; the caller's */
     struct log log;
     struct progress progress;
-    struct psf psf;
-    struct preproc preproc;
-    struct table fibermap; /* the rows that are extracted */
-    long fibermin;
-    struct frame frame;
-    struct extract_options options;
+    struct extract_options options; /* complete after session_fit() */
+    struct psf psf;                 /* from session_read_psf() on */
+    struct preproc preproc;         /* from session_read_image() on: the image, its header and FIBERMAP */
+    struct fibers fibers;           /* from session_select_fibers() on */
+    struct frame frame;             /* from share_extract() on */
     struct timing timing;
 };
 
-/* Size of a file, for the timing; 0 when there is none. */
-static inline double file_bytes(const char *path)
-{
-    struct stat info;
+/* Sets log, progress and options by the command line. STATUS_USAGE where it is wrong. */
+enum status session_begin(struct session *session, const struct arguments *arguments, struct error *error);
 
-    return stat(path, &info) == 0 ? (double)info.st_size : 0;
-}
-
-/* The steps of a run, in their order. */
-
-/* Everything that can be said without opening a file. */
-enum status session_check(struct session *session, struct error *error);
-
-/* The device and its linear algebra; local_rank: of this process on its node. */
+/* Chooses the device and its linear algebra by --device; local_rank: number of this process on its node, by
+ * which the processes of a node share its GPUs. STATUS_DEVICE when the one asked for does not work. */
 enum status session_choose_device(struct session *session, int local_rank, struct error *error);
 
-/* Takes a device, chosen before, with its linear algebra; NULL: the host's. */
+/* Takes a device that was chosen before, with its linear algebra; NULL: the host's. */
 void session_use_device(struct session *session, const struct device *device, const struct linalg *linalg);
 
-/* That the outputs can be written, and are no inputs. */
 enum status session_check_outputs(const struct session *session, struct error *error);
+enum status session_read_psf(struct session *session, struct error *error);
+enum status session_fit(struct session *session, struct error *error);
+
+/* STATUS_MISMATCH when the image has another size than the CCD of the PSF. */
+enum status session_read_image(struct session *session, struct error *error);
+
+/* Before the work, as rows may be missing. */
+enum status session_select_fibers(struct session *session, struct error *error);
 
 /* Lets the files name CUDA's libraries where dense systems were solved by them after all. */
 void session_name_linalg(struct session *session);
-
-enum status session_read_psf(struct session *session, struct error *error);
-
-/* What only the PSF can tell: spectra, wavelengths; then all options are known. */
-enum status session_fit(struct session *session, struct error *error);
-
-/* The image, and that the PSF is for its size. */
-enum status session_read_image(struct session *session, struct error *error);
-
-/* Selects the fibermap's rows: before the work, as they may be missing. */
-enum status extract_select_fibers(struct session *session, struct error *error);
-
-/* Writes the frame, and the model image when it is asked for, with their provenance. */
-enum status extract_write(struct session *session, struct error *error);
-
-/* The keywords by which two runs agree in program, inputs and options: then their outputs agree, too. */
-void extract_identity(const struct session *session, struct keywords *keywords);
 
 void session_free(struct session *session);
 

@@ -1,11 +1,10 @@
-/* What unspot extract writes, and what its headers say. */
+#include "extract/write.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "extract/fibermap.h"
-#include "extract/mask.h"
-#include "extract/session.h"
+#include "extract/scores.h"
 #include "io/frame_file.h"
 #include "io/image_file.h"
 #include "run/provenance.h"
@@ -20,13 +19,13 @@ static void describe_options(const struct session *session, char *text, size_t s
         text, size,
         "wavelength=%.10g,%.10g,%.10g specmin=%zu nspec=%zu bundlesize=%zu nsubbundles=%zu nwavestep=%zu "
         "wavepad=%zu pixpad-frac=%g regularize=%g psferr=%g maskbits=%d patch=%s solver=%s",
-        plan->wave_min, plan->wave_max, plan->wave_step, plan->specmin, plan->nspec, plan->bundlesize,
-        plan->nsubbundles, plan->nwavestep, plan->wavepad, plan->pixpad_frac, session->options.regularize,
-        session->options.psferr, session->arguments->maskbits, session->arguments->patch,
-        session->arguments->solver);
+        plan->wave_min, plan->wave_max, plan->wave_step, plan->spectra.first, plan->spectra.count,
+        plan->bundlesize, plan->nsubbundles, plan->nwavestep, plan->wavepad, plan->pixpad_frac,
+        session->options.regularize, session->options.psferr, session->arguments->maskbits,
+        session->arguments->patch, session->arguments->solver);
 }
 
-void extract_identity(const struct session *session, struct keywords *keywords)
+void session_identity(const struct session *session, struct keywords *keywords)
 {
     char options[512];
 
@@ -37,7 +36,7 @@ void extract_identity(const struct session *session, struct keywords *keywords)
     keyword_string(keywords, "EXTROPTS", options, "");
 }
 
-static void make_keywords(const struct session *session, long fibermin, struct keywords *keywords)
+static void make_keywords(const struct session *session, struct keywords *keywords)
 {
     const struct frame *frame = &session->frame;
     const struct extract_options *used = &session->options;
@@ -48,11 +47,11 @@ static void make_keywords(const struct session *session, long fibermin, struct k
     keyword_real(keywords, "WAVEMIN", frame->wave[0], "First wavelength [Angstroms]");
     keyword_real(keywords, "WAVEMAX", frame->wave[frame->nwave - 1], "Last wavelength [Angstroms]");
     keyword_real(keywords, "WAVESTEP", frame->wave_step, "Wavelength step size [Angstroms]");
-    extract_identity(session, keywords);
+    session_identity(session, keywords);
     if (session->psf.original[0]) {
         keyword_string(keywords, "ORIG_PSF", session->psf.original, "PSF that IN_PSF was made from");
     }
-    keyword_integer(keywords, "FIBERMIN", fibermin, "First fiber");
+    keyword_integer(keywords, "FIBERMIN", session->fibers.fibermin, "First fiber");
     keyword_string(keywords, "DEVICE", session->timing.device, "Device of the extraction");
     keyword_string(keywords, "BACKEND", session->timing.backend, "Linear algebra of the extraction");
     keyword_integer(keywords, "NREGPTCH", (long long)session->timing.nregularised,
@@ -66,45 +65,30 @@ static void make_keywords(const struct session *session, long fibermin, struct k
                             session->timing.cuda[0] ? session->timing.cuda : linalg_description(linalg));
 }
 
-static enum status write_frame(const struct session *session, const struct table *fibermap,
-                               const struct keywords *keywords, struct error *error)
+static enum status write_frame(const struct session *session, const struct keywords *keywords,
+                               struct error *error)
 {
     const struct frame *frame = &session->frame;
     struct frame_scores scores;
-    double *value = memory_zeroed(frame->nspec, 3 * sizeof(double));
+    double *value = memory_zeroed(frame->nspec, SCORES * sizeof(double));
     enum status status;
-    size_t count;
+    size_t count = 0;
 
     if (!value) return memory_error(error, "scores");
-    status = frame_scores_compute(frame, &scores.band, &scores.window_min, &scores.window_max, value, &count,
-                                  error);
-    scores.value = value;
+    status = scores_compute(frame, value, &scores, &count, error);
     if (status == STATUS_OK && count == 0) {
         log_warning(&session->log, "no wavelength lies in the scores' window %g to %g: SCORES is left out",
                     scores.window_min, scores.window_max);
     }
     if (status == STATUS_OK) {
-        status = frame_file_write(session->arguments->output, frame, &session->preproc.header, fibermap,
-                                  count > 0 ? &scores : NULL, keywords, error);
+        status = frame_file_write(session->arguments->output, frame, &session->preproc.header,
+                                  &session->fibers.rows, count > 0 ? &scores : NULL, keywords, error);
     }
     free(value);
     return status;
 }
 
-enum status extract_select_fibers(struct session *session, struct error *error)
-{
-    char camera[72];
-
-    cards_value(&session->preproc.header, "CAMERA", camera, sizeof camera);
-    if (session->preproc.fibermap.header.count == 0) {
-        log_warning(&session->log, "%s has no FIBERMAP: none is written", session->arguments->input);
-    }
-    return fibermap_select(&session->preproc.fibermap, camera, session->psf.nspec,
-                           session->options.plan.specmin, session->options.plan.nspec, &session->fibermap,
-                           &session->fibermin, error);
-}
-
-enum status extract_write(struct session *session, struct error *error)
+enum status session_write(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
     struct keywords *keywords = memory_zeroed(1, sizeof *keywords);
@@ -113,15 +97,15 @@ enum status extract_write(struct session *session, struct error *error)
 
     if (!keywords) return memory_error(error, "keywords");
     now = timing_start(STAGE_WRITE);
-    make_keywords(session, session->fibermin, keywords);
+    make_keywords(session, keywords);
     log_info(&session->log, "writing %s", arguments->output);
-    status = write_frame(session, &session->fibermap, keywords, error);
+    status = write_frame(session, keywords, error);
     if (status == STATUS_OK && arguments->model) {
         log_info(&session->log, "writing the model image %s", arguments->model);
         status = model_write(arguments->model, &session->frame, &session->preproc.header, keywords, error);
     }
-    session->timing.stage[STAGE_WRITE].bytes =
-        file_bytes(arguments->output) + (arguments->model ? file_bytes(arguments->model) : 0);
+    timing_add_file(&session->timing, STAGE_WRITE, arguments->output);
+    if (arguments->model) timing_add_file(&session->timing, STAGE_WRITE, arguments->model);
     timing_add(&session->timing, STAGE_WRITE, now, arguments->model ? 2 : 1);
     free(keywords);
     return status;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "device/nvtx.h"
@@ -28,6 +29,13 @@ void timing_add(struct timing *timing, enum stage stage, double start, size_t co
     timing->stage[stage].seconds += timing_now() - start;
     timing->stage[stage].count += (double)count;
     stage_pop();
+}
+
+void timing_add_file(struct timing *timing, enum stage stage, const char *path)
+{
+    struct stat info;
+
+    if (stat(path, &info) == 0) timing->stage[stage].bytes += (double)info.st_size;
 }
 
 void timing_count(struct timing *timing, enum stage stage, double seconds, size_t count)

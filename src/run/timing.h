@@ -58,6 +58,9 @@ double timing_start(enum stage stage);
 /* ... and ends: adds the time since `start`. */
 void timing_add(struct timing *timing, enum stage stage, double start, size_t count);
 
+/* Adds the bytes of a file that the stage read or wrote; none where there is no such file. */
+void timing_add_file(struct timing *timing, enum stage stage, const char *path);
+
 /* Adds a time that was measured elsewhere. */
 void timing_count(struct timing *timing, enum stage stage, double seconds, size_t count);
 

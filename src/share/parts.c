@@ -9,8 +9,8 @@
 enum status parts_begin(struct parts *parts, const struct session *session, const struct ranks *ranks)
 {
     *parts = (struct parts){.status = STATUS_OK};
-    parts->status = units_make(&session->options, &session->psf, (size_t)ranks_size(ranks), &parts->unit,
-                               &parts->nunit, &parts->error);
+    parts->status = work_units_make(&session->options, &session->psf, (size_t)ranks_size(ranks), &parts->unit,
+                                    &parts->nunit, &parts->error);
     if (parts->status != STATUS_OK) return parts->status;
     parts->part = memory_zeroed(parts->nunit, sizeof *parts->part);
     parts->strip = memory_zeroed(parts->nunit, sizeof *parts->strip);
@@ -27,26 +27,26 @@ void parts_free(struct parts *parts)
     free(parts->unit);
 }
 
-/* The arrays of a frame that have rows of spectra, from a row on. */
-struct plane {
+/* One of a frame's arrays that have a row for each spectrum, from a row on. */
+struct frame_rows {
     void *data;
     size_t row_bytes;
 };
 
-enum { PLANES = 6 };
+enum { FRAME_ARRAYS = 6 };
 
-static void planes_of(const struct frame *frame, size_t row, struct plane *plane)
+static void rows_of(const struct frame *frame, size_t row, struct frame_rows *rows)
 {
     size_t first = row * frame->nwave;
 
-    plane[0] = (struct plane){frame->flux + first, frame->nwave * sizeof *frame->flux};
-    plane[1] = (struct plane){frame->ivar + first, frame->nwave * sizeof *frame->ivar};
-    plane[2] = (struct plane){frame->mask + first, frame->nwave * sizeof *frame->mask};
-    plane[3] =
-        (struct plane){frame->pixmask_fraction + first, frame->nwave * sizeof *frame->pixmask_fraction};
-    plane[4] = (struct plane){frame->chi2pix + first, frame->nwave * sizeof *frame->chi2pix};
-    plane[5] = (struct plane){frame->resolution + first * frame->ndiag,
-                              frame->nwave * frame->ndiag * sizeof *frame->resolution};
+    rows[0] = (struct frame_rows){frame->flux + first, frame->nwave * sizeof *frame->flux};
+    rows[1] = (struct frame_rows){frame->ivar + first, frame->nwave * sizeof *frame->ivar};
+    rows[2] = (struct frame_rows){frame->mask + first, frame->nwave * sizeof *frame->mask};
+    rows[3] =
+        (struct frame_rows){frame->pixmask_fraction + first, frame->nwave * sizeof *frame->pixmask_fraction};
+    rows[4] = (struct frame_rows){frame->chi2pix + first, frame->nwave * sizeof *frame->chi2pix};
+    rows[5] = (struct frame_rows){frame->resolution + first * frame->ndiag,
+                                  frame->nwave * frame->ndiag * sizeof *frame->resolution};
 }
 
 void parts_send(struct parts *parts, const struct ranks *ranks)
@@ -60,13 +60,13 @@ void parts_send(struct parts *parts, const struct ranks *ranks)
     transfer_bytes(&transfer, &count, sizeof count);
     for (size_t i = 0; i < count; i++) {
         struct part *part = &parts->part[i];
-        struct plane plane[PLANES];
+        struct frame_rows rows[FRAME_ARRAYS];
         void *model = part->frame.model;
 
         transfer_bytes(&transfer, &part->unit, sizeof part->unit);
-        planes_of(&part->frame, 0, plane);
-        for (int k = 0; k < PLANES; k++)
-            transfer_bytes(&transfer, plane[k].data, part->frame.nspec * plane[k].row_bytes);
+        rows_of(&part->frame, 0, rows);
+        for (int k = 0; k < FRAME_ARRAYS; k++)
+            transfer_bytes(&transfer, rows[k].data, part->frame.nspec * rows[k].row_bytes);
         transfer_bytes(&transfer, &part->frame.model_column, sizeof part->frame.model_column);
         transfer_bytes(&transfer, &part->frame.model_nx, sizeof part->frame.model_nx);
         transfer_optional(&transfer, &model, part->frame.model_nx * part->frame.model_ny, sizeof(double));
@@ -85,14 +85,14 @@ static void receive(const struct ranks *ranks, int from, struct parts *own, stru
     transfer_bytes(&transfer, &count, sizeof count);
     for (size_t i = 0; i < count; i++) {
         size_t unit;
-        struct plane plane[PLANES];
+        struct frame_rows rows[FRAME_ARRAYS];
         struct strip *strip;
         void *model = NULL;
 
         transfer_bytes(&transfer, &unit, sizeof unit);
-        planes_of(frame, own->unit[unit].specmin - frame->specmin, plane);
-        for (int k = 0; k < PLANES; k++)
-            transfer_bytes(&transfer, plane[k].data, own->unit[unit].nspec * plane[k].row_bytes);
+        rows_of(frame, own->unit[unit].first - frame->specmin, rows);
+        for (int k = 0; k < FRAME_ARRAYS; k++)
+            transfer_bytes(&transfer, rows[k].data, own->unit[unit].count * rows[k].row_bytes);
         strip = &own->strip[unit];
         transfer_bytes(&transfer, &strip->column, sizeof strip->column);
         transfer_bytes(&transfer, &strip->nx, sizeof strip->nx);
@@ -106,11 +106,11 @@ static void take_own_parts(struct parts *own, struct frame *frame)
 {
     for (size_t i = 0; i < own->count && own->status == STATUS_OK; i++) {
         struct part *part = &own->part[i];
-        struct plane from[PLANES], to[PLANES];
+        struct frame_rows from[FRAME_ARRAYS], to[FRAME_ARRAYS];
 
-        planes_of(&part->frame, 0, from);
-        planes_of(frame, part->frame.specmin - frame->specmin, to);
-        for (int k = 0; k < PLANES; k++)
+        rows_of(&part->frame, 0, from);
+        rows_of(frame, part->frame.specmin - frame->specmin, to);
+        for (int k = 0; k < FRAME_ARRAYS; k++)
             memcpy(to[k].data, from[k].data, part->frame.nspec * from[k].row_bytes);
         own->strip[part->unit] =
             (struct strip){part->frame.model_column, part->frame.model_nx, part->frame.model};

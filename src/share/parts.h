@@ -1,4 +1,4 @@
-/* What the ranks that share a frame make of it, and how it comes together. Private to share*.c. */
+/* What the ranks that share a frame make of it, and how it comes together. Private to share/. */
 #ifndef UNSPOT_SHARE_PARTS_H
 #define UNSPOT_SHARE_PARTS_H
 
@@ -21,7 +21,7 @@ struct part {
 /* What one rank has of a frame. */
 struct parts {
     size_t nunit, count;
-    struct unit *unit;   /* [nunit] */
+    struct span *unit;   /* [nunit] spectra of the PSF */
     struct part *part;   /* [count], of at most nunit */
     struct strip *strip; /* [nunit], on rank 0 of all ranks' units */
     struct timing timing;

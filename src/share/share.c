@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "extract/frame.h"
 #include "extract/mask.h"
 #include "ranks/transfer.h"
 #include "share/parts.h"
@@ -38,19 +39,29 @@ enum status share_agree(const struct ranks *ranks, enum status status, const str
                      ranks_size(ranks));
 }
 
+/* The frame of this session, with these options. */
+static struct extraction extraction_of(const struct session *session, const struct extract_options *options,
+                                       struct progress *progress)
+{
+    return (struct extraction){.preproc = &session->preproc,
+                               .psf = &session->psf,
+                               .options = options,
+                               .log = &session->log,
+                               .progress = progress};
+}
+
 static void extract_unit(const struct session *session, size_t unit, struct parts *parts)
 {
     struct extract_options options = session->options;
     struct part *part = &parts->part[parts->count++];
     struct progress hidden = {.visible = false};
+    const struct extraction in = extraction_of(session, &options, &hidden);
     struct timing timing = {0};
 
     part->unit = unit;
     options.part = true;
-    options.plan.specmin = parts->unit[unit].specmin;
-    options.plan.nspec = parts->unit[unit].nspec;
-    parts->status = extract_frame(&session->preproc, &session->psf, &options, &session->log, &hidden,
-                                  &part->frame, &timing, &parts->error);
+    options.plan.spectra = parts->unit[unit];
+    parts->status = extract_frame(&in, &part->frame, &timing, &parts->error);
     timing_merge(&parts->timing, &timing);
 }
 
@@ -65,12 +76,23 @@ static void extract_units(struct share *share, const struct session *session, st
     }
 }
 
-/* What all ranks need to begin with a frame, in few messages: a rank that waits for a core delays them all.
- */
+/* What all ranks need to begin with a frame, in few messages, as a rank that waits for a core delays all of
+ * them. */
 struct inputs {
     size_t nx, ny, psf_bytes;
     char *psf; /* packed */
 };
+
+/* What rank 0 begins with. */
+struct beginning {
+    struct inputs inputs;
+    struct parts parts;
+};
+
+static double note(struct share_task task, enum event_kind kind, double begin)
+{
+    return events_add(task.events, kind, begin, task.number);
+}
 
 /* On one node all ranks see the same image, elsewhere each gets a copy. */
 static void broadcast_pixels(struct share *share, struct transfer *transfer, struct session *session)
@@ -123,7 +145,7 @@ static void forget_pixels(const struct share *share, struct preproc *preproc)
 }
 
 /* The members of the set other than rank 0. */
-static void extract_as_member(struct share *share, struct session *session, struct events *events, int task)
+static void extract_as_member(struct share *share, struct session *session, struct share_task task)
 {
     enum log_level level = session->log.level;
     double now = timing_now();
@@ -138,85 +160,100 @@ static void extract_as_member(struct share *share, struct session *session, stru
     else if ((parts.status = session_fit(session, &parts.error)) == STATUS_OK)
         parts_begin(&parts, session, share->ranks);
     session->log.level = level;
-    now = events_add(events, EVENT_BROADCAST, now, task);
+    now = note(task, EVENT_BROADCAST, now);
     extract_units(share, session, &parts);
-    now = events_add(events, EVENT_EXTRACT, now, task);
+    now = note(task, EVENT_EXTRACT, now);
     forget_pixels(share, &session->preproc);
     parts_send(&parts, share->ranks);
-    events_add(events, EVENT_GATHER, now, task);
+    note(task, EVENT_GATHER, now);
     parts_free(&parts);
 }
 
-static enum status extract_as_root(struct share *share, struct session *session, struct events *events,
-                                   int task, struct inputs *inputs, struct parts *parts, struct error *error)
+static enum status extract_as_root(struct share *share, struct session *session, struct share_task task,
+                                   struct beginning *beginning, struct error *error)
 {
     double start = timing_now(), now = start;
     enum status status;
 
-    broadcast_inputs(share, session, inputs);
-    now = events_add(events, EVENT_BROADCAST, now, task);
-    extract_units(share, session, parts);
-    now = events_add(events, EVENT_EXTRACT, now, task);
-    status = parts_gather(parts, session, share->ranks, error);
-    now = events_add(events, EVENT_GATHER, now, task);
+    broadcast_inputs(share, session, &beginning->inputs);
+    now = note(task, EVENT_BROADCAST, now);
+    extract_units(share, session, &beginning->parts);
+    now = note(task, EVENT_EXTRACT, now);
+    status = parts_gather(&beginning->parts, session, share->ranks, error);
+    now = note(task, EVENT_GATHER, now);
     if (status == STATUS_OK) {
         double begin = now;
 
-        status = finish_frame(&session->frame, error);
-        events_add(events, EVENT_FINISH, now, task);
+        status = mask_frame(&session->frame, error);
+        note(task, EVENT_FINISH, now);
         timing_add(&session->timing, STAGE_FINISH, begin, 1);
     }
     session->timing.extract_seconds = timing_now() - start;
     return status;
 }
 
-static enum status extract_alone(struct session *session, struct events *events, int task,
-                                 struct error *error)
+static enum status extract_alone(struct session *session, struct share_task task, struct error *error)
 {
+    const struct extraction in = extraction_of(session, &session->options, &session->progress);
     double now = timing_now();
-    enum status status = extract_frame(&session->preproc, &session->psf, &session->options, &session->log,
-                                       &session->progress, &session->frame, &session->timing, error);
+    enum status status = extract_frame(&in, &session->frame, &session->timing, error);
 
-    events_add(events, EVENT_EXTRACT, now, task);
+    note(task, EVENT_EXTRACT, now);
     return status;
 }
 
 /* What rank 0 needs memory for, before it calls the others. */
-static enum status prepare(const struct share *share, struct session *session, struct inputs *inputs,
-                           struct parts *parts, struct error *error)
+static enum status begin_as_root(const struct share *share, struct session *session,
+                                 struct beginning *beginning, struct error *error)
 {
-    enum status status = extract_frame_alloc(&session->frame, &session->options, &session->psf, 0,
-                                             session->preproc.nx, session->preproc.ny, error);
+    const struct span columns = {0, session->preproc.nx};
+    enum status status = extract_frame_alloc(&session->frame, &session->options, &session->psf, columns,
+                                             session->preproc.ny, error);
     struct transfer packed = transfer_pack();
 
     transfer_psf(&packed, &session->psf);
-    *inputs = (struct inputs){session->preproc.nx, session->preproc.ny, packed.used, packed.packed};
+    beginning->inputs = (struct inputs){session->preproc.nx, session->preproc.ny, packed.used, packed.packed};
     if (status == STATUS_OK && packed.out_of_memory) status = memory_error(error, "PSF, for other ranks");
     if (status == STATUS_OK) {
-        status = parts_begin(parts, session, share->ranks);
-        *error = parts->error;
+        status = parts_begin(&beginning->parts, session, share->ranks);
+        *error = beginning->parts.error;
     }
     counter_set(share->units, 0);
     return status;
 }
 
-enum status share_extract(struct share *share, struct session *session, struct events *events, int task,
-                          struct error *error)
+/* With more than one rank. */
+static enum status extract_together(struct share *share, struct session *session, struct share_task task,
+                                    struct error *error)
 {
-    struct parts parts = {.status = STATUS_OK};
-    struct inputs inputs = {0};
+    const bool is_root = ranks_rank(share->ranks) == 0;
+    struct beginning beginning = {.parts = {.status = STATUS_OK}};
     enum status status = STATUS_OK;
-    bool is_root = ranks_rank(share->ranks) == 0;
 
-    if (ranks_size(share->ranks) == 1) return extract_alone(session, events, task, error);
-    if (is_root) status = prepare(share, session, &inputs, &parts, error);
+    if (is_root) status = begin_as_root(share, session, &beginning, error);
     if (ranks_announce(share->ranks, status) == STATUS_OK) {
         if (is_root)
-            status = extract_as_root(share, session, events, task, &inputs, &parts, error);
+            status = extract_as_root(share, session, task, &beginning, error);
         else
-            extract_as_member(share, session, events, task);
+            extract_as_member(share, session, task);
     }
-    parts_free(&parts);
-    free(inputs.psf);
+    parts_free(&beginning.parts);
+    free(beginning.inputs.psf);
+    return status;
+}
+
+enum status share_extract(struct share *share, struct session *session, struct share_task task,
+                          struct error *error)
+{
+    enum status status = ranks_size(share->ranks) == 1 ? extract_alone(session, task, error)
+                                                       : extract_together(share, session, task, error);
+
+    session->timing.nwave = session->frame.nwave;
+    session_name_linalg(session);
+    if (status == STATUS_FORMAT) { /* the extraction knows one file format only, the PSF's */
+        struct error cause = *error;
+
+        error_set(error, status, "%s: %s", session->arguments->psf, cause.text);
+    }
     return status;
 }

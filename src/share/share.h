@@ -1,5 +1,6 @@
-/* One frame extracted by all ranks of a set: rank 0 has the inputs and gets the frame, all take units
- * (units.h) from a counter. The frame does not depend on who took which, by not one bit. */
+/* One frame extracted by all ranks of a set, or by one: rank 0 has the inputs and gets the frame, and all
+ * take work units (share/work_units.h) from a counter. The frame does not depend by one bit on who took
+ * which. */
 #ifndef UNSPOT_SHARE_SHARE_H
 #define UNSPOT_SHARE_SHARE_H
 
@@ -23,13 +24,16 @@ void share_end(struct share *share);
 enum status share_agree(const struct ranks *ranks, enum status status, const struct log *log,
                         struct error *error);
 
-/* Extracts. On rank 0 the session has its inputs, and session_fit() has succeeded; it gets frame and timing.
- * On the others it has passed session_check() only; they return STATUS_OK, as rank 0 has their errors. */
-enum status share_extract(struct share *share, struct session *session, struct events *events, int task,
-                          struct error *error);
+/* Who extracts which frame, for the event log. */
+struct share_task {
+    struct events *events; /* of the calling thread */
+    int number;            /* of the task */
+};
 
-/* The same, and the error says which PSF cannot be used. */
-enum status session_extract(struct session *session, struct share *share, struct events *events, int task,
-                            struct error *error);
+/* Extracts. On rank 0 the session has its inputs and has passed session_fit(); it gets frame and timing. On
+ * the other ranks it has passed session_begin() only; they return STATUS_OK, as rank 0 has their errors. A
+ * PSF that cannot be used is STATUS_FORMAT, and the error names its file. */
+enum status share_extract(struct share *share, struct session *session, struct share_task task,
+                          struct error *error);
 
 #endif

@@ -103,7 +103,7 @@ static void bad_fits_stand_out_of_their_wavelength_and_fiber(void **state)
 
     (void)state;
     make_frame(&frame);
-    assert_int_equal(finish_frame(&frame, &error), STATUS_OK);
+    assert_int_equal(mask_frame(&frame, &error), STATUS_OK);
     for (size_t i = 0; i < NSPEC * NWAVE; i++) {
         bool expected = i % NWAVE != 77 && i / NWAVE != 13 && frame.chi2pix[i] == 10;
 
@@ -131,20 +131,20 @@ static void what_is_not_finite_is_an_error(void **state)
             double before = *values[k];
 
             *values[k] = INFINITY;
-            assert_int_equal(finish_frame(&frame, &error), STATUS_NUMERIC);
+            assert_int_equal(mask_frame(&frame, &error), STATUS_NUMERIC);
             *values[k] = before;
         }
         *entry = NAN;
-        assert_int_equal(finish_frame(&frame, &error), STATUS_NUMERIC);
+        assert_int_equal(mask_frame(&frame, &error), STATUS_NUMERIC);
         *entry = 0;
         frame.flux[bins[i]] = 1e39; /* more than a float32 holds */
-        assert_int_equal(finish_frame(&frame, &error), STATUS_NUMERIC);
+        assert_int_equal(mask_frame(&frame, &error), STATUS_NUMERIC);
         frame.flux[bins[i]] = 0;
     }
     frame.ivar[3] = -1;
-    assert_int_equal(finish_frame(&frame, &error), STATUS_NUMERIC);
+    assert_int_equal(mask_frame(&frame, &error), STATUS_NUMERIC);
     frame.ivar[3] = 1;
-    assert_int_equal(finish_frame(&frame, &error), STATUS_OK);
+    assert_int_equal(mask_frame(&frame, &error), STATUS_OK);
     frame_free(&frame);
 }
 

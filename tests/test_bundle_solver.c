@@ -64,7 +64,7 @@ static struct frame extract(size_t nwavestep, size_t specmin, size_t nspec, stru
     struct extract_options options =
         options_of_gpu_specter(wave_min, wave_min + wave_step * (NWAVE - 1), nspec);
 
-    options.plan.specmin = specmin;
+    options.plan.spectra.first = specmin;
     options.plan.bundlesize = NSPEC;
     options.plan.nsubbundles = 1;
     options.plan.nwavestep = nwavestep ? nwavestep : 40;

@@ -13,24 +13,26 @@ static const struct psf psf = {.nspec = 110};
 
 static struct extract_options options_for(size_t specmin, size_t nspec)
 {
-    return (struct extract_options){
-        .plan = {.specmin = specmin, .nspec = nspec, .bundlesize = 25, .nsubbundles = 5}};
+    struct extract_options options = extract_options_default();
+
+    options.plan.spectra = (struct span){specmin, nspec};
+    return options;
 }
 
 /* The number of units, which are all spectra in their order, each once. */
 static size_t count_units(const struct extract_options *options, size_t nranks)
 {
-    size_t count, next = options->plan.specmin;
-    struct unit *unit;
+    size_t count, next = options->plan.spectra.first;
+    struct span *unit;
     struct error error;
 
-    assert_int_equal(units_make(options, &psf, nranks, &unit, &count, &error), STATUS_OK);
+    assert_int_equal(work_units_make(options, &psf, nranks, &unit, &count, &error), STATUS_OK);
     for (size_t i = 0; i < count; i++) {
-        assert_int_equal(unit[i].specmin, next);
-        assert_true(unit[i].nspec > 0);
-        next += unit[i].nspec;
+        assert_int_equal(unit[i].first, next);
+        assert_true(unit[i].count > 0);
+        next += unit[i].count;
     }
-    assert_int_equal(next, options->plan.specmin + options->plan.nspec);
+    assert_int_equal(next, span_end(options->plan.spectra));
     free(unit);
     return count;
 }

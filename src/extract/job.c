@@ -1,0 +1,141 @@
+#include "extract/job.h"
+
+#include <omp.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "omp/banded.h"
+#include "omp/dense.h"
+#include "omp/normal_equations.h"
+#include "omp/quality.h"
+
+/* The banded solver's patches may fall to the dense one: there must be room for both. */
+static size_t solver_bytes(const struct job *job)
+{
+    const struct plan *plan = &job->plan;
+    const struct linalg *linalg = job->in.options->linalg;
+    size_t dense = dense_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec);
+    size_t banded = banded_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec,
+                                 plan->wave_halfwidth, job->frame->ndiag);
+
+    if (job->in.options->solver == SOLVER_DENSE) return dense;
+    return dense == SIZE_MAX || (banded != SIZE_MAX && banded > dense) ? banded : dense;
+}
+
+static enum status alloc_worker(struct worker *worker, const struct job *job, struct error *error)
+{
+    const struct plan *plan = &job->plan;
+    size_t nbin = plan->patch_nspec * plan->patch_nwave, ncore = plan->core_nspec * plan->core_nwave;
+
+    worker->solver_bytes = solver_bytes(job);
+    worker->normal_equations =
+        memory_zeroed(normal_equations_bytes(plan->patch_nspec, plan->patch_nwave, plan->wave_halfwidth), 1);
+    worker->prior = memory_zeroed(nbin, sizeof(double));
+    worker->scratch =
+        memory_zeroed(normal_equations_scratch_size(&job->overlaps, &job->spots), sizeof(double));
+    worker->solution.deconvolved = memory_zeroed(nbin, sizeof(double));
+    worker->solution.flux = memory_zeroed(ncore, sizeof(double));
+    worker->solution.ivar = memory_zeroed(ncore, sizeof(double));
+    worker->solution.resolution = memory_zeroed(ncore * job->frame->ndiag, sizeof(double));
+    worker->resolution = memory_zeroed(ncore * job->frame->ndiag, sizeof(float));
+    worker->chi2pix = memory_zeroed(ncore, sizeof(double));
+    worker->pixels = memory_zeroed(quality_bytes(plan->npix), 1);
+    worker->solver = memory_raw(worker->solver_bytes, 1);
+    if (worker->normal_equations && worker->prior && worker->scratch && worker->solution.deconvolved &&
+        worker->solution.flux && worker->solution.ivar && worker->solution.resolution && worker->resolution &&
+        worker->chi2pix && worker->pixels && worker->solver) {
+        return STATUS_OK;
+    }
+    return memory_error(error, "workspace of a thread");
+}
+
+static void free_worker(struct worker *worker)
+{
+    free(worker->normal_equations);
+    free(worker->prior);
+    free(worker->scratch);
+    free(worker->solution.deconvolved);
+    free(worker->solution.flux);
+    free(worker->solution.ivar);
+    free(worker->solution.resolution);
+    free(worker->resolution);
+    free(worker->chi2pix);
+    free(worker->pixels);
+    free(worker->solver);
+}
+
+static enum status alloc_frame(struct job *job, struct error *error)
+{
+    const struct extract_options *options = job->in.options;
+    struct span columns = {0, job->in.preproc->nx};
+
+    if (options->part) columns = plan_columns(&job->plan, (struct span){0, job->plan.nbundle});
+    if (options->model) {
+        job->strip = memory_zeroed(plan_widest_bundle(&job->plan), job->pixels.ny * sizeof(double));
+        if (!job->strip) return memory_error(error, "model image");
+    }
+    return extract_frame_alloc(job->frame, options, job->in.psf, columns, job->in.preproc->ny, error);
+}
+
+enum status job_begin(struct job *job, const struct extraction *in, struct frame *frame, struct error *error)
+{
+    const struct preproc *preproc = in->preproc;
+    enum status status;
+
+    *frame = (struct frame){0};
+    *job = (struct job){
+        .in = *in, .pixels = {preproc->nx, preproc->ny, preproc->image, preproc->ivar}, .frame = frame};
+    status = plan_make(&job->plan, &in->options->plan, in->psf, error);
+    return status == STATUS_OK ? alloc_frame(job, error) : status;
+}
+
+enum status job_alloc_host(struct job *job, struct error *error)
+{
+    enum status status =
+        spots_alloc(&job->spots, job->in.psf, job->plan.bundle_nspec, job->plan.spot_nwave, error);
+
+    if (status != STATUS_OK) return status;
+    status = overlaps_alloc(&job->overlaps, &job->spots, job->plan.bundle_nspec, job->plan.spot_nwave,
+                            job->plan.wave_halfwidth, job->plan.spec_halfwidth, error);
+    if (status != STATUS_OK) return status;
+    if (job->in.options->plan.whole_bundles) {
+        status =
+            bundle_solver_alloc(&job->bundle_solver, job->in.options->linalg, job->plan.bundle_nspec,
+                                job->plan.spot_nwave, job->plan.wave_halfwidth, job->in.psf->hsizey, error);
+        if (status != STATUS_OK) return status;
+    }
+    job->nworker = omp_get_max_threads();
+    job->workers = memory_zeroed((size_t)job->nworker, sizeof *job->workers);
+    if (!job->workers) return memory_error(error, "threads");
+    for (int i = 0; i < job->nworker && status == STATUS_OK; i++) {
+        status = alloc_worker(&job->workers[i], job, error);
+    }
+    return status;
+}
+
+void job_evaluate_bundle(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
+{
+    const struct plan *plan = &job->plan;
+    const struct plan_options *options = &job->in.options->plan;
+    double now = timing_start(STAGE_SPOTS);
+
+    spots_evaluate(&job->spots, bundle->spectra.first, bundle->spectra.count, plan->spot_wave_min,
+                   options->wave_step, plan->spot_nwave);
+    timing_add(timing, STAGE_SPOTS, now, bundle->spectra.count * plan->spot_nwave);
+    now = timing_start(STAGE_OVERLAPS);
+    job->overlaps.wave_halfwidth = bundle->wave_halfwidth;
+    overlaps_sum(&job->overlaps, &job->spots, &job->pixels);
+    timing_add(timing, STAGE_OVERLAPS, now, bundle->spectra.count * plan->spot_nwave);
+}
+
+void job_free(struct job *job)
+{
+    for (int i = 0; job->workers && i < job->nworker; i++) free_worker(&job->workers[i]);
+    free(job->workers);
+    free(job->strip);
+    bundle_solver_free(&job->bundle_solver);
+    overlaps_free(&job->overlaps);
+    spots_free(&job->spots);
+    plan_free(&job->plan);
+}

@@ -1,0 +1,52 @@
+/* The work on one frame: what all threads of it share, and what each thread has of its own. Private to
+ * extract/. */
+#ifndef UNSPOT_EXTRACT_JOB_H
+#define UNSPOT_EXTRACT_JOB_H
+
+#include "extract/frame.h"
+#include "omp/bundle_solver.h"
+#include "omp/overlaps.h"
+#include "omp/patch.h"
+#include "omp/spots.h"
+
+/* What one thread needs for any patch of the plan; allocated once a frame. */
+struct worker {
+    void *normal_equations; /* normal_equations_bytes() */
+    double *prior;          /* [wave][spec] */
+    double *scratch;        /* normal_equations_scratch_size() */
+    struct solution solution;
+    float *resolution; /* the solution's, as files hold it */
+    double *chi2pix;   /* [core spec][core wave] */
+    double *pixels;    /* quality_bytes() */
+    void *solver;
+    size_t solver_bytes;
+    struct timing timing;
+};
+
+/* What all threads share. Only frame is written to, each patch its own part of it. */
+struct job {
+    struct extraction in;
+    struct plan plan;
+    struct pixels pixels;
+    struct spots spots;                 /* of the current bundle, on the host */
+    struct overlaps overlaps;           /* of these spots */
+    struct bundle_solver bundle_solver; /* where bundles are solved as one system */
+    bool bundle_is_solved;              /* the current one, in bundle_solver */
+    struct worker *workers;             /* [nworker] */
+    int nworker;
+    struct frame *frame;
+    double *strip; /* [row][column of the bundle]: the model of one bundle */
+};
+
+/* Plans the frame, and allocates it and what is needed wherever patches are solved. The caller releases *job
+ * with job_free(), and the frame with frame_free(), whatever the status. */
+enum status job_begin(struct job *job, const struct extraction *in, struct frame *frame, struct error *error);
+void job_free(struct job *job);
+
+/* Memory to extract bundles on the host: spots, overlaps, workers. */
+enum status job_alloc_host(struct job *job, struct error *error);
+
+/* Spots and overlaps of a bundle, on the host. */
+void job_evaluate_bundle(struct job *job, const struct planned_bundle *bundle, struct timing *timing);
+
+#endif

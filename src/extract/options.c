@@ -1,0 +1,119 @@
+#include "extract/options.h"
+
+#include "base/minmax.h"
+#include "run/options.h"
+
+static const double wave_step_default = 0.8; /* Angstrom; gpu_specter's */
+enum {
+    PATCH_NWAVE_MIN = 50
+}; /* patches on a shorter grid still have so many wavelengths, as gpu_specter's */
+
+struct extract_options extract_options_default(void)
+{
+    return (struct extract_options){
+        .plan = {.spectra = {0, 500},
+                 .bundlesize = 25,
+                 .nsubbundles = 5,
+                 .nwavestep = 50,
+                 .wavepad = extract_wavepad(WAVEPAD_DEFAULT, wavepad_frac_default),
+                 .pixpad_frac = 0.8},
+        .psferr = psferr_of_psf,
+        .solver = SOLVER_BANDED,
+        .linalg = linalg_find("lapack"),
+    };
+}
+
+size_t extract_wavepad(int wavepad, double wavepad_frac)
+{
+    return (size_t)(wavepad + (int)(wavepad * wavepad_frac));
+}
+
+enum status option_check_range(const char *option, double value, double min, double max, struct error *error)
+{
+    if (value >= min && value <= max) return STATUS_OK; /* not NaN */
+    return error_set(error, STATUS_USAGE, "%s %g: expected a number from %g to %g", option, value, min, max);
+}
+
+/* A count that came from a negative number of the command line is that number again. */
+static double signed_count(size_t count)
+{
+    return (double)(ptrdiff_t)count;
+}
+
+enum status extract_options_check(const struct extract_options *options, struct error *error)
+{
+    const struct plan_options *plan = &options->plan;
+    const struct {
+        const char *option;
+        double value, min, max;
+    } ranges[] = {
+        {"--specmin", signed_count(plan->spectra.first), 0, 1e6},
+        {"--nspec", signed_count(plan->spectra.count), 1, 1e6},
+        {"--bundlesize", signed_count(plan->bundlesize), 1, 1e4},
+        {"--nsubbundles", signed_count(plan->nsubbundles), 1, 1e4},
+        {"--nwavestep", signed_count(plan->nwavestep), 1, 1e5},
+        {"--wavepad", signed_count(plan->wavepad), 0, 1e6},
+        {"--pixpad-frac", plan->pixpad_frac, 0, 1},
+        {"--regularize", options->regularize, 0, 1e10},
+        {"--psferr", options->psferr == psferr_of_psf ? 0 : options->psferr, 0, 1e3},
+    };
+
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
+        enum status status =
+            option_check_range(ranges[i].option, ranges[i].value, ranges[i].min, ranges[i].max, error);
+
+        if (status != STATUS_OK) return status;
+    }
+    if (plan->whole_bundles && options->solver != SOLVER_BANDED) {
+        return error_set(error, STATUS_USAGE, "--patch bundle: needs --solver banded");
+    }
+    return STATUS_OK;
+}
+
+static enum status settle_spectra(struct plan_options *plan, const struct psf *psf, const char *psf_name,
+                                  const struct log *log, struct error *error)
+{
+    const struct span wanted = plan->spectra;
+
+    plan->spectra = span_common(wanted, (struct span){0, psf->nspec});
+    if (plan->spectra.count == 0) {
+        return error_set(error, STATUS_USAGE, "--specmin %zu: the PSF %s has spectra 0 to %zu only",
+                         wanted.first, psf_name, psf->nspec - 1);
+    }
+    if (plan->spectra.count < wanted.count) {
+        log_warning(log, "--nspec %zu: the PSF has %zu spectra from --specmin %zu on; these are taken",
+                    wanted.count, plan->spectra.count, wanted.first);
+    }
+    return STATUS_OK;
+}
+
+static enum status settle_wavelengths(struct plan_options *plan, const struct psf *psf, const char *psf_name,
+                                      struct error *error)
+{
+    size_t nwave;
+
+    if (plan->wave_step == 0) {
+        plan->wave_min = psf->wave_min;
+        plan->wave_max = psf->wave_max;
+        plan->wave_step = wave_step_default;
+    }
+    if (plan->wave_min < psf->wave_min || plan->wave_max > psf->wave_max) {
+        return error_set(error, STATUS_USAGE,
+                         "--wavelength %.10g,%.10g,%.10g: the PSF %s is defined from %g to %g Angstrom only",
+                         plan->wave_min, plan->wave_max, plan->wave_step, psf_name, psf->wave_min,
+                         psf->wave_max);
+    }
+    nwave = wavelength_count(plan->wave_min, plan->wave_max, plan->wave_step);
+    plan->nwavestep = min_size(plan->nwavestep, max_size(nwave, PATCH_NWAVE_MIN));
+    return STATUS_OK;
+}
+
+enum status extract_options_settle(struct extract_options *options, const struct psf *psf,
+                                   const char *psf_name, const struct log *log, struct error *error)
+{
+    enum status status = settle_spectra(&options->plan, psf, psf_name, log, error);
+
+    if (status == STATUS_OK) status = settle_wavelengths(&options->plan, psf, psf_name, error);
+    if (status == STATUS_OK && options->psferr == psferr_of_psf) options->psferr = psf->psferr;
+    return status;
+}
