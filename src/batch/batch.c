@@ -12,7 +12,7 @@
 #include "run/interrupt.h"
 #include "run/version.h"
 
-/* Says what works where. */
+/* Says on how much of which machines the batch runs. */
 static void announce(const struct batch *batch)
 {
     const struct device *device = &batch->device;
@@ -25,7 +25,7 @@ static void announce(const struct batch *batch)
         ranks_size(batch->world), batch->groups, omp_get_max_threads());
 }
 
-/* The pixels are not needed any more. */
+/* The pixels are not needed once the frame is extracted: the group holds less while it is written. */
 static void free_inputs(struct session *session)
 {
     free(session->preproc.image);
@@ -33,8 +33,9 @@ static void free_inputs(struct session *session)
     session->preproc.image = session->preproc.ivar = NULL;
 }
 
-/* On a machine with too few cores those that read and write go before those that extract: they have less to
- * do, and all wait for them in the end. Of this thread and those that it starts from now on. */
+/* Lowers the priority of this thread and of those that it starts from now on. On a machine with too few cores
+ * the threads that read and write then go before those that extract: they have less to do, and all wait for
+ * them in the end. */
 static void give_way(const struct batch *batch)
 {
     enum { NICER = 5 };
@@ -80,21 +81,22 @@ static void extract_as_member(struct batch *batch)
         events_add(&batch->events[LANE_MAIN], EVENT_WAIT_INPUT, now, (int)task);
         if (task < 0) break;
         item = work_item_new(batch, task);
-        if (item->status != STATUS_OK) abort(); /* the line was checked before: it must be the memory */
+        if (item->status != STATUS_OK) abort(); /* The line was checked before, so that memory has run out. */
         share_extract(&batch->share, &item->session, task_of(batch, task), &item->error);
         work_item_free(item);
         engine_heed_signal(batch);
     }
 }
 
-/* The first of the ranks that extract; those that read and write for it begin before it gives way. */
+/* What the first of the ranks that extract does. The threads that read and write begin before it gives way,
+ * and so keep their priority. */
 static void extract_from_pipe(struct batch *batch)
 {
     struct batch_pipe *pipe = NULL;
     struct error error;
 
     if (pipe_begin(&pipe, batch, &error) !=
-        STATUS_OK) { /* other ranks wait for this one: mpiexec is to end them */
+        STATUS_OK) { /* Other ranks wait for this one, and mpiexec is to end them. */
         log_error(&batch->log, "%s", error.text);
         abort();
     }
@@ -103,7 +105,7 @@ static void extract_from_pipe(struct batch *batch)
     pipe_end(pipe);
 }
 
-/* All the frames. */
+/* Extracts all frames of the table, each rank in its role. */
 static void extract_all(struct batch *batch)
 {
     interrupt_defer();

@@ -26,7 +26,7 @@ enum status engine_share_tasks(struct batch *batch, struct error *error)
     }
     size = (size_t)ranks_announce(world, (long)size);
     if (!is_root) text = malloc(size + 1);
-    if (!text) abort(); /* the others wait for this rank: let mpiexec end them */
+    if (!text) abort(); /* The other ranks wait for this one, and mpiexec is to end them. */
     ranks_broadcast(world, 0, text, size + 1);
     status = tasks_split(&batch->tasks, options->tasks, text, error);
     batch->tasks.common = options->common;

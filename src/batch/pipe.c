@@ -10,7 +10,7 @@ enum { READER_FROM_END = 2, WRITER_FROM_END = 1 }; /* of the group's ranks */
 
 struct batch_pipe {
     struct batch *batch;
-    /* with threads only; mutex guards what follows */
+    /* The rest is used with IO_THREADS only; the mutex guards what follows it. */
     bool has_reader, has_writer;
     pthread_t reader, writer;
     pthread_mutex_t mutex;
@@ -21,7 +21,7 @@ struct batch_pipe {
     bool has_ended;
 };
 
-/* The next task's item, or NULL. */
+/* The next task of this group, with nothing read yet, or NULL when there is none. */
 static struct work_item *next_flight(struct batch *batch)
 {
     long task = engine_next_task(batch);
@@ -61,19 +61,20 @@ static void *write_frames(void *argument)
         struct work_item *item;
 
         while (!pipe->has_ended && !pipe->writing) pthread_cond_wait(&pipe->changed, &pipe->mutex);
-        if (!pipe->writing) break; /* what is there is written before the end */
+        if (!pipe->writing) break; /* An item that is there is written before the thread ends. */
         item = pipe->writing;
         pthread_mutex_unlock(&pipe->mutex);
         work_item_write(batch, item, &batch->tally, &batch->events[LANE_WRITER]);
         pthread_mutex_lock(&pipe->mutex);
-        pipe->writing = NULL; /* only now: so that no more frames are in memory than are promised */
+        pipe->writing =
+            NULL; /* Only now may the next one come, so that a group holds three frames at most. */
         pthread_cond_broadcast(&pipe->changed);
     }
     pthread_mutex_unlock(&pipe->mutex);
     return NULL;
 }
 
-/* Has the reader begin with the next frame. */
+/* Hands the next task to the reader thread. */
 static void start_reading(struct batch_pipe *pipe)
 {
     struct work_item *item = next_flight(pipe->batch);
@@ -120,13 +121,13 @@ static struct work_item *take_from_rank(struct batch_pipe *pipe)
     work_item_transfer_inputs(&transfer, item);
     if (item->status != STATUS_OK || item->is_complete) return item;
     level = item->session.log.level;
-    item->session.log.level = LOG_ERROR; /* the reader has warned already */
+    item->session.log.level = LOG_ERROR; /* The reader has given the warnings already. */
     item->status = session_fit(&item->session, &item->error);
     item->session.log.level = level;
     return item;
 }
 
-/* NULL: no more will come. */
+/* Sends an item to the rank that writes; NULL tells it that no more will come. */
 static void give_to_rank(struct batch_pipe *pipe, struct work_item *item)
 {
     const struct ranks *group = pipe->batch->group;

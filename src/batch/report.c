@@ -13,7 +13,7 @@
 #include "run/interrupt.h"
 #include "run/version.h"
 
-/* Sums over all ranks; all doubles, so that one reduction brings them together. */
+/* Sums over all ranks. All members are doubles, so that one reduction adds all of them. */
 struct sums {
     double written, skipped, failed, dropped;
     double compute_ranks, interrupted;
@@ -49,7 +49,7 @@ static double frames_per_node_hour(const struct batch *batch, const struct sums 
     return sums->written / ((double)batch->nodes * batch->seconds / 3600);
 }
 
-/* "extract 95.1%, wait 1.0%, ...": of the time of the ranks that extract */
+/* Says how the ranks that extract spent their time: "extract 95.1%, wait 1.0%, ...". */
 static void describe_time(const struct batch *batch, const struct sums *sums, char *text, size_t size)
 {
     double all = sums->compute_ranks * batch->seconds, rest = all;
@@ -85,7 +85,7 @@ static void print_summary(const struct batch *batch, const struct sums *sums, co
 
 /* What a rank tells rank 0 about itself. */
 struct identity {
-    int group, role; /* group: the first of its ranks */
+    int group, role; /* group: number of its first rank in the world */
     char host[64];
     size_t failures_size, count[LANE_COUNT];
 };
@@ -143,7 +143,7 @@ static void print_totals(FILE *file, const struct batch *batch, const struct sum
         fprintf(file, "%s\"%s\": %.6f", i ? ", " : "", event_name((enum event_kind)i), sums->seconds[i]);
     fprintf(file, "},\n");
     timing_print_stages(file, sums->stage);
-    /* a first element, so that each of those that follow begins with its comma */
+    /* The first element names the columns; each that follows begins with its comma. */
     fprintf(file, ",\n  \"events\": [\n    [\"rank\", \"lane\", \"what\", \"task\", \"begin\", \"end\"]");
 }
 
@@ -157,7 +157,7 @@ static void tell_root(const struct batch *batch, struct identity *self)
         transfer_bytes(&transfer, batch->events[lane].list, self->count[lane] * sizeof(struct event));
 }
 
-/* Rank 0 listens to each of the others in turn. */
+/* On rank 0: takes over what another rank has to tell. */
 static void hear_rank(struct batch *batch, int rank, FILE *file)
 {
     struct transfer transfer = transfer_receive(batch->world, rank);
@@ -183,7 +183,7 @@ static void hear_rank(struct batch *batch, int rank, FILE *file)
     }
 }
 
-/* On rank 0: all there is to say, to the log and, where there is one, to a file. */
+/* On rank 0: writes everything to the log and, where there is one, to the timing file. */
 static bool hear_all(struct batch *batch, const struct identity *self, const struct sums *sums, FILE *file)
 {
     print_totals(file, batch, sums);

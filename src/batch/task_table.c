@@ -62,7 +62,8 @@ void tasks_free(struct tasks *tasks)
     memset(tasks, 0, sizeof *tasks);
 }
 
-/* Options of unspot extract that stand in a column, or belong to the batch as a whole. */
+/* Whether a word is an option of unspot extract that a task cannot have: its value stands in a column of the
+ * table, or it is one of the batch as a whole. */
 static bool is_refused(const char *word)
 {
     static const char *const names[] = {"--input",  "--psf",      "--output",  "--wavelength",
@@ -102,7 +103,7 @@ static enum status check_words(int count, const char **word, size_t ncommon, con
     return STATUS_OK;
 }
 
-/* Adds an option and its value, unless there is none. */
+/* Adds an option and its value to a command line, unless the value is "-". */
 static void add(const char **argv, int *argc, const char *option, const char *value)
 {
     if (strcmp(value, "-") == 0) return;
@@ -131,7 +132,7 @@ static enum status parse_words(const struct tasks *tasks, int count, const char 
     return status;
 }
 
-/* Whether the words can be told apart; popt takes the end of the text for the end of a quotation. */
+/* Whether every quotation in the line ends. popt takes the end of the text for the end of a quotation. */
 static bool ends_quotations(const char *text)
 {
     char quote = '\0';
@@ -168,7 +169,7 @@ enum status tasks_arguments(const struct tasks *tasks, size_t task, struct argum
     return error_set(error, status, "%s:%zu: %s", tasks->name, tasks->list[task].line, cause.text);
 }
 
-/* What a task writes. */
+/* A file that a task writes. */
 struct written {
     char *path;
     size_t line;
@@ -195,7 +196,7 @@ static enum status check_written(const struct tasks *tasks, struct written *writ
     return STATUS_OK;
 }
 
-/* One line; the names of what it writes are added to the list. */
+/* Checks one line of the table, and adds the names of the files that it writes to the list. */
 static enum status check_line(const struct tasks *tasks, size_t task, struct written *written, size_t *count,
                               struct error *error)
 {

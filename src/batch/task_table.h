@@ -1,8 +1,9 @@
 /* The table of frames that unspot batch extracts.
  *
- * A line is a frame: IMAGE PSF OUTPUT [WAVELENGTH [MODEL [OPTIONS...]]], separated by blanks; "-" for a
- * wavelength grid or a model that is not asked for. OPTIONS are those of unspot extract. Words with blanks
- * are quoted as in a shell. Empty lines and lines that begin with # say nothing. */
+ * Each line stands for a frame: IMAGE PSF OUTPUT [WAVELENGTH [MODEL [OPTIONS...]]]. Words are separated by
+ * blanks, and quoted as in a shell where they hold blanks. "-" stands for a wavelength grid or a model that
+ * is not asked for. OPTIONS are those of unspot extract. Empty lines and lines that begin with # are skipped.
+ */
 #ifndef UNSPOT_BATCH_TASK_TABLE_H
 #define UNSPOT_BATCH_TASK_TABLE_H
 
@@ -14,7 +15,7 @@
 
 struct tasks {
     const char *name; /* of the file, for messages */
-    char *text;       /* the file, its lines cut apart */
+    char *text;       /* the file; a 0 ends each of its lines */
     size_t count;
     struct task {
         size_t line; /* of the file, from 1 */
@@ -24,11 +25,11 @@ struct tasks {
     size_t ncommon;
 };
 
-/* Reads the file into *text, with a final 0; its length, without, is *size. The caller frees it. */
+/* Reads the file into *text, which ends with a 0 that *size does not count. The caller frees it. */
 enum status tasks_read(const char *path, char **text, size_t *size, struct error *error);
 
-/* Finds the tasks in text, which is taken over. Nothing in a line is looked at yet. Release with
- * tasks_free(), whatever the status. */
+/* Finds the lines that are tasks in text, which *tasks takes over. What they say is not looked at yet. The
+ * caller releases *tasks with tasks_free(), whatever the status. */
 enum status tasks_split(struct tasks *tasks, const char *name, char *text, struct error *error);
 void tasks_free(struct tasks *tasks);
 
@@ -37,7 +38,7 @@ void tasks_free(struct tasks *tasks);
 enum status tasks_arguments(const struct tasks *tasks, size_t task, struct arguments *arguments,
                             struct error *error);
 
-/* Checks all lines, and that no two of them write the same file. */
+/* Checks all lines, and that no two of them write the same file; STATUS_USAGE says file and line. */
 enum status tasks_check(const struct tasks *tasks, struct error *error);
 
 #endif

@@ -8,7 +8,8 @@
 #include "extract/write.h"
 #include "io/verify.h"
 
-/* The device that was chosen before the first frame. */
+/* Takes the device that was chosen before the first frame. STATUS_USAGE when this task asks for another one.
+ */
 static enum status use_device(const struct batch *batch, struct session *session, struct error *error)
 {
     if (strcmp(session->arguments->device, batch->device_request) != 0) {
@@ -28,13 +29,13 @@ struct work_item *work_item_new(const struct batch *batch, long task)
     struct work_item *item = memory_zeroed(1, sizeof *item);
     struct session *session;
 
-    if (!item) { /* a few kilobytes are missing: the end, and under a launcher of all ranks */
+    if (!item) { /* The program cannot go on; a launcher ends the other ranks with it. */
         log_error(&batch->log, "out of memory for task %ld", task + 1);
         abort();
     }
     session = &item->session;
     item->task = task;
-    session->arguments = &item->arguments; /* whatever becomes of them */
+    session->arguments = &item->arguments; /* also where they are wrong */
     item->status = tasks_arguments(&batch->tasks, (size_t)task, &item->arguments, &item->error);
     if (item->status == STATUS_OK) item->status = session_begin(session, &item->arguments, &item->error);
     if (item->status == STATUS_OK) item->status = use_device(batch, session, &item->error);
@@ -53,7 +54,7 @@ void work_item_free(struct work_item *item)
     free(item);
 }
 
-/* Whether the outputs that this task would write are there already. */
+/* Whether an earlier run has written what this task would write; if not, the log says why. */
 static bool is_complete(const struct batch *batch, const struct session *session)
 {
     const struct arguments *arguments = session->arguments;
@@ -95,7 +96,7 @@ void work_item_read(const struct batch *batch, struct work_item *item, struct ev
     events_add(events, EVENT_READ, now, (int)item->task);
 }
 
-/* A line for the summary; without memory it is missing there, but it is in the log. */
+/* Keeps a line for the summary. Where there is no memory for it the summary lacks it, but the log has it. */
 static void add_failure(struct tally *tally, const char *line)
 {
     size_t length = strlen(line);
@@ -185,8 +186,8 @@ void work_item_transfer_inputs(struct transfer *transfer, struct work_item *item
     note_memory(transfer, item);
 }
 
-/* What session_write() needs. The pointers among options and timing are those that session_begin() gave the
- * receiving side. */
+/* Everything that session_write() needs. Pointers do not travel: those in options and timing are set again to
+ * what session_begin() gave this side. */
 void work_item_transfer_results(struct transfer *transfer, struct work_item *item)
 {
     struct session *session = &item->session;
@@ -198,7 +199,7 @@ void work_item_transfer_results(struct transfer *transfer, struct work_item *ite
     if (item->status != STATUS_OK || item->is_complete || item->is_dropped) return;
     transfer_bytes(transfer, &session->options, sizeof session->options);
     transfer_bytes(transfer, &session->timing, sizeof session->timing);
-    device = session->options.device; /* the other rank's: it did the work */
+    device = session->options.device; /* The device of the rank that did the work. */
     session->options.linalg = linalg;
     session_use_device(session, &device, device_linalg);
     session->timing.solver = solver;

@@ -45,7 +45,7 @@ static enum status check_numbers(const struct arguments *arguments, struct error
                                : status;
 }
 
-/* What holds unless the command line says otherwise; strings are filled in later. */
+/* The defaults of all numbers; those of strings are filled in after the command line was parsed. */
 static struct arguments default_arguments(void)
 {
     const struct extract_options options = extract_options_default();
@@ -63,7 +63,7 @@ static struct arguments default_arguments(void)
                               .maskbits = -1};
 }
 
-/* Strings that were not given: only now, as popt would leak what it replaces. */
+/* Sets a string that was not given. Only after parsing, as popt would leak the string that it replaces. */
 static enum status fill_in(char **string, const char *value, struct error *error)
 {
     if (!*string) *string = strdup(value);

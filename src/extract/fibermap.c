@@ -34,7 +34,7 @@ void cards_value(const struct cards *cards, const char *name, char *value, size_
     }
 }
 
-/* Bytes of a table cell from its TFORM, "500D" or "3A". */
+/* The bytes of a table's cell by its TFORM, for example "500D" or "3A"; 0 for an unknown type. */
 static size_t cell_bytes(const char *form)
 {
     static const struct {

@@ -26,7 +26,7 @@ enum status extract_frame_alloc(struct frame *frame, const struct extract_option
                             .wave_min = plan->wave_min,
                             .wave_step = plan->wave_step};
     frame->wave = memory_zeroed(nwave, sizeof(double));
-    /* without zeros: each bin is in one patch, and stored with that, by the thread that has it */
+    /* These are not set to 0: each bin belongs to one patch, and is stored by the thread that solves it. */
     frame->flux = memory_raw(nbin, sizeof(double));
     frame->ivar = memory_raw(nbin, sizeof(double));
     frame->mask = memory_raw(nbin, sizeof(uint32_t));
@@ -47,7 +47,7 @@ enum status extract_frame_alloc(struct frame *frame, const struct extract_option
     return STATUS_OK;
 }
 
-/* The bundle as one system; false, and a warning, when it must be solved in patches after all. */
+/* Solves the bundle as one system. False, after a warning, when it must be solved in patches after all. */
 static bool solve_whole(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
 {
     const size_t first = bundle->kept.first - bundle->spectra.first;
@@ -98,7 +98,7 @@ static void extract_bundle(struct job *job, const struct planned_bundle *bundle,
     if (job->in.options->model) add_model(job, bundle, timing);
 }
 
-/* The patches, wherever they are solved. */
+/* Extracts all patches of the plan, on the host or on the device. */
 static enum status extract_patches(struct job *job, struct timing *timing, struct error *error)
 {
     enum status status = STATUS_OK;

@@ -10,7 +10,7 @@
 #include "omp/normal_equations.h"
 #include "omp/quality.h"
 
-/* The banded solver's patches may fall to the dense one: there must be room for both. */
+/* The banded solver may leave a patch to the dense one, so that there is room for the larger of both. */
 static size_t solver_bytes(const struct job *job)
 {
     const struct plan *plan = &job->plan;

@@ -13,7 +13,7 @@
  * absolute limit would flag every bright sky line (desispec, 2026). */
 static const double bad_fit_factor = 5;
 
-enum { WAVES = 8 }; /* wavelengths gathered at a time: one cache line of each spectrum */
+enum { WAVES = 8 }; /* wavelengths that are gathered at a time: a cache line of each spectrum */
 
 struct medians {
     double *fiber;        /* [spec] */
@@ -21,7 +21,8 @@ struct medians {
     unsigned char *asked; /* [wave] whether any bin is above its fiber's limit */
 };
 
-/* One fiber's median, and which wavelengths' are needed, too. */
+/* Finds the median of one fiber, and notes at which wavelengths the median over the fibers is needed as well.
+ */
 static void find_fiber_median(const struct frame *frame, size_t spec, struct medians *medians,
                               double *scratch)
 {
@@ -146,7 +147,7 @@ static void mark_empty_bins(struct frame *frame, size_t spec)
     }
 }
 
-/* Without early exits, in vectors. */
+/* Looks at all values, without an early exit, so that the loop is vectorised. */
 static bool are_finite(const double *value, size_t n)
 {
     int broken = 0;
@@ -156,7 +157,7 @@ static bool are_finite(const double *value, size_t n)
     return broken == 0;
 }
 
-/* ... as float32, too: the file's. */
+/* The same after rounding to float32, the file's type. */
 static bool are_finite_as_float(const double *value, size_t n)
 {
     int broken = 0;
@@ -204,7 +205,7 @@ static bool is_model_finite(const struct frame *frame)
     return finite;
 }
 
-/* All that is done to each spectrum alone; whether all of it is finite. */
+/* Does all that is done to each spectrum alone. False when a number is not finite. */
 static bool mask_spectra(struct frame *frame, const struct medians *medians)
 {
     int finite = 1;

@@ -39,7 +39,8 @@ struct span plan_bundle(const struct plan_options *options, const struct psf *ps
     return (struct span){first, min_size(options->bundlesize, psf->nspec - first)};
 }
 
-/* The core of patch `sub` across a bundle: spectra of the PSF; none when the bundle has fewer patches. */
+/* The spectra of the PSF that are the core of patch number `sub` across a bundle; none when the bundle has
+ * fewer patches. */
 static struct span core_of_subbundle(const struct plan_options *options, struct span bundle, size_t sub)
 {
     const size_t nsub = min_size(options->nsubbundles, bundle.count);
@@ -59,7 +60,7 @@ static bool is_wanted(const struct plan_options *options, struct span core)
     return span_common(core, options->spectra).count > 0;
 }
 
-/* The sizes of workspaces grow to what this patch needs. */
+/* Lets the sizes of workspaces grow to what this patch needs. */
 static void note_sizes(struct plan *plan, struct planned_bundle *bundle, const struct patch *patch)
 {
     plan->patch_nspec = max_size(plan->patch_nspec, patch->nspec);
@@ -108,7 +109,7 @@ static void add_patch(struct planner *planner, struct planned_bundle *bundle, st
     note_sizes(plan, bundle, &planned->patch);
 }
 
-/* All patches of one row: of these core spectra, along the wavelengths. */
+/* Adds the patches of these core spectra at all wavelengths. */
 static void add_row(struct planner *planner, struct planned_bundle *bundle, struct span core,
                     struct span spectra)
 {
@@ -145,7 +146,7 @@ static void add_bundle(struct planner *planner, size_t number)
         if (is_wanted(options, core)) add_row(planner, bundle, core, with_neighbours(core, all));
     }
     bundle->patches.count = plan->npatch - bundle->patches.first;
-    if (options->whole_bundles) { /* all that overlaps, in patches or not, wanted or not */
+    if (options->whole_bundles) { /* The system holds every pair of spots of the bundle. */
         traces_select(&planner->traces, 0, needed.count, plan->spot_nwave);
         bundle->wave_halfwidth = traces_wave_halfwidth(&planner->traces, 0, plan->spot_nwave);
         plan->wave_halfwidth = max_size(plan->wave_halfwidth, bundle->wave_halfwidth);

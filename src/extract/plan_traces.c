@@ -89,7 +89,7 @@ static void find_edges(const struct traces *traces, const int *corner, struct ed
     nothing(edges, basis->last, basis->nwave);
 }
 
-/* From the last wavelength to the first. */
+/* Collects the edges of all wavelengths from each one on, going from the last to the first. */
 static void accumulate(const struct edges *edges, size_t nwave, struct edges *beyond)
 {
     int least = INT_MAX, largest = INT_MIN;
@@ -125,7 +125,7 @@ static void find_far(struct traces *traces, size_t longest)
     }
 }
 
-/* The columns of each spectrum in blocks of wavelengths. */
+/* Finds the range of columns of each spectrum in each block of wavelengths. */
 static void find_spread(struct traces *traces)
 {
     const struct trace_basis *basis = &traces->basis;
@@ -277,7 +277,8 @@ size_t traces_wave_halfwidth(const struct traces *traces, size_t wave, size_t n)
         wave_halfwidth = spec_halfwidth > wave_halfwidth ? spec_halfwidth : wave_halfwidth;
     }
     for (; wave_halfwidth > 0; wave_halfwidth--) {
-        size_t begin = first, last = end - (size_t)wave_halfwidth; /* where there may be such a pair */
+        size_t begin = first,
+               last = end - (size_t)wave_halfwidth; /* the wavelengths at which there may be such a pair */
 
         while (begin < last && far[begin] < wave_halfwidth) begin++;
         while (begin < last && far[last - 1] < wave_halfwidth) last--;

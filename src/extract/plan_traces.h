@@ -1,5 +1,4 @@
-/* Where the spots of one bundle lie on the CCD, and which of them share pixels: what plan.c asks. Private to
- * it. */
+/* Where the spots of one bundle lie on the CCD, and which of them share pixels. Private to extract/plan.c. */
 #ifndef UNSPOT_EXTRACT_PLAN_TRACES_H
 #define UNSPOT_EXTRACT_PLAN_TRACES_H
 
@@ -9,19 +8,19 @@
 #include "base/status.h"
 #include "omp/spots.h"
 
-/* Pixels along one axis, the last one excluded; none: 0, 0. */
+/* Pixels min ... max - 1 along one axis of the CCD, which may lie off it; 0, 0 when there are none. */
 struct range {
     int min, max;
 };
 
-/* Of one wavelength: the least and the largest first pixel of the selected spectra's spots; INT_MAX, INT_MIN
- * where the PSF says nothing. */
+/* The least and the largest first pixel of the selected spectra's spots at each wavelength; INT_MAX and
+ * INT_MIN where the PSF is not defined. */
 struct edges {
     int *least, *largest; /* [wave] */
 };
 
 struct traces {
-    struct trace_basis basis; /* and the wavelengths */
+    struct trace_basis basis; /* the Legendre polynomials of the traces at all wavelengths */
     size_t nspec;             /* of the bundle */
     int nx, ny;               /* columns and rows of a spot */
     int *column, *row;        /* [spec][basis.stride] first pixel of a spot */
@@ -29,9 +28,9 @@ struct traces {
     struct edges columns, rows;
     struct edges beyond;  /* least and largest of all rows from a wavelength on */
     int *far;             /* [wave] spots of wavelengths farther behind it share no row with those of it */
-    size_t nblock;        /* of TRACE_LANES wavelengths */
+    size_t nblock;        /* blocks of TRACE_LANES wavelengths */
     struct range *spread; /* [spec][block] columns of the spots' first pixels, the last one included */
-    struct range *extent; /* [spec] scratch */
+    struct range *extent; /* [spec] scratch of traces_spec_halfwidth() */
 };
 
 /* For bundles of up to nspec spectra on nwave wavelengths wave_min + i wave_step (Angstrom). The caller
@@ -40,10 +39,11 @@ enum status traces_alloc(struct traces *traces, const struct psf *psf, size_t ns
                          double wave_step, size_t nwave, struct error *error);
 void traces_free(struct traces *traces);
 
-/* Evaluates the traces of a bundle. */
+/* Evaluates the traces of spectra specmin ... specmin + nspec - 1 of the PSF: from now on the bundle. */
 void traces_evaluate(struct traces *traces, const struct psf *psf, size_t specmin, size_t nspec);
 
-/* Selects `count` of its spectra, for questions about ranges of up to `longest` wavelengths. */
+/* Selects spectra spec ... spec + count - 1 of the bundle. The questions below are about these, and about
+ * ranges of up to `longest` wavelengths. */
 void traces_select(struct traces *traces, size_t spec, size_t count, size_t longest);
 
 /* The columns and rows that the selected spectra's spots cover at wavelengths wave ... wave + n - 1. */

@@ -26,7 +26,7 @@ enum status share_agree(const struct ranks *ranks, enum status status, const str
                         struct error *error)
 {
     const bool is_root = ranks_rank(ranks) == 0;
-    double failed[2] = {status != STATUS_OK, is_root && status != STATUS_OK}; /* all ranks; rank 0 */
+    double failed[2] = {status != STATUS_OK, is_root && status != STATUS_OK}; /* of all ranks; of rank 0 */
 
     ranks_sum(ranks, failed, 2);
     ranks_broadcast(ranks, 0, failed, sizeof failed);
@@ -65,7 +65,8 @@ static void extract_unit(const struct session *session, size_t unit, struct part
     timing_merge(&parts->timing, &timing);
 }
 
-/* Takes units for as long as there are any. A rank that cannot work on takes none, and says so later. */
+/* Takes units for as long as there are any. A rank that has failed takes no more, and tells rank 0 in the
+ * end. */
 static void extract_units(struct share *share, const struct session *session, struct parts *parts)
 {
     while (parts->status == STATUS_OK) {
@@ -94,7 +95,7 @@ static double note(struct share_task task, enum event_kind kind, double begin)
     return events_add(task.events, kind, begin, task.number);
 }
 
-/* On one node all ranks see the same image, elsewhere each gets a copy. */
+/* The ranks of one node see the same image in shared memory; elsewhere each rank gets a copy. */
 static void broadcast_pixels(struct share *share, struct transfer *transfer, struct session *session)
 {
     const bool is_root = ranks_rank(share->ranks) == 0;
@@ -119,7 +120,7 @@ static void broadcast_pixels(struct share *share, struct transfer *transfer, str
     ranks_barrier(share->ranks);
 }
 
-/* False on a member that has no memory for them. */
+/* Sends rank 0's inputs to the other ranks. False on one that has no memory for them. */
 static bool broadcast_inputs(struct share *share, struct session *session, struct inputs *inputs)
 {
     struct transfer transfer = transfer_broadcast(share->ranks, 0), packed;
@@ -138,13 +139,13 @@ static bool broadcast_inputs(struct share *share, struct session *session, struc
     return !packed.out_of_memory;
 }
 
-/* Before a member's session is freed. */
+/* Pixels in shared memory are not the session's to free. */
 static void forget_pixels(const struct share *share, struct preproc *preproc)
 {
     if (preproc->image == share->pixels.base) preproc->image = preproc->ivar = NULL;
 }
 
-/* The members of the set other than rank 0. */
+/* What the ranks other than rank 0 do. */
 static void extract_as_member(struct share *share, struct session *session, struct share_task task)
 {
     enum log_level level = session->log.level;
@@ -154,7 +155,7 @@ static void extract_as_member(struct share *share, struct session *session, stru
     bool received = broadcast_inputs(share, session, &inputs);
 
     free(inputs.psf);
-    session->log.level = LOG_ERROR; /* what there is to warn of, rank 0 has */
+    session->log.level = LOG_ERROR; /* Rank 0 has given the warnings already. */
     if (!received)
         parts.status = memory_error(&parts.error, "image on another rank");
     else if ((parts.status = session_fit(session, &parts.error)) == STATUS_OK)
@@ -202,7 +203,7 @@ static enum status extract_alone(struct session *session, struct share_task task
     return status;
 }
 
-/* What rank 0 needs memory for, before it calls the others. */
+/* Allocates all that rank 0 needs before it calls the others, who then wait for it. */
 static enum status begin_as_root(const struct share *share, struct session *session,
                                  struct beginning *beginning, struct error *error)
 {

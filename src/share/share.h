@@ -15,12 +15,13 @@ struct share {
     struct shared_memory pixels;
 };
 
-/* Collective, as are all functions here; share_end() whatever the status. */
+/* All functions here are collective. The caller ends with share_end(), whatever the status. */
 enum status share_begin(struct share *share, const struct ranks *ranks, struct error *error);
 void share_end(struct share *share);
 
-/* Whether all ranks have succeeded: STATUS_OK, or the status, and on rank 0 the error, of one that has not;
- * where rank 0 has none, the others log theirs. */
+/* Whether all ranks have succeeded. A rank that has not gets its own status back, the others STATUS_DEVICE.
+ * Where rank 0 has succeeded, the ranks that have not log their errors, as only rank 0's becomes the
+ * program's. */
 enum status share_agree(const struct ranks *ranks, enum status status, const struct log *log,
                         struct error *error);
 

@@ -1,0 +1,37 @@
+#include "extract/attempts.h"
+
+#include "omp/decorrelate.h"
+
+/* gpu_specter's answer to a patch that cannot be solved: once more, with this regularisation. */
+static const double rescue_regularize = 1e-4;
+
+struct attempt attempt_first(const struct extract_options *options, const struct patch *patch, size_t ndiag)
+{
+    const bool is_banded =
+        options->solver == SOLVER_BANDED && decorrelate_is_possible(patch->wave_halfwidth, ndiag);
+
+    return (struct attempt){.method = is_banded ? METHOD_BANDED : METHOD_DENSE};
+}
+
+bool attempt_next(const struct extract_options *options, const struct patch *patch, size_t ndiag,
+                  enum solved failure, struct attempt *attempt)
+{
+    if (failure == IMPRECISE && attempt->method != METHOD_DENSE) {
+        attempt->method = attempt->method == METHOD_BANDED ? METHOD_BANDED_WIDE : METHOD_DENSE;
+        return true;
+    }
+    if (attempt->is_regularised || options->regularize >= rescue_regularize) return false;
+    *attempt = attempt_first(options, patch, ndiag);
+    attempt->is_regularised = true;
+    return true;
+}
+
+double attempt_regularize(const struct extract_options *options, struct attempt attempt)
+{
+    return attempt.is_regularised ? rescue_regularize : options->regularize;
+}
+
+bool attempt_is_left_to_dense(const struct extract_options *options, struct attempt attempt)
+{
+    return attempt.method == METHOD_DENSE && options->solver != SOLVER_DENSE;
+}
