@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/span.h"
 #include "base/status.h"
 #include "linalg/linalg.h"
 #include "omp/decorrelate.h"
@@ -43,10 +44,10 @@ struct bundle_solver {
     size_t inverse_size, work_bytes;
 };
 
-/* Memory for bundles of up to nspec spectra at nwave wavelengths, whose spots overlap within wave_halfwidth
- * wavelengths; R keeps half diagonals on each side. */
-enum status bundle_solver_alloc(struct bundle_solver *solver, const struct linalg *linalg, size_t nspec,
-                                size_t nwave, size_t wave_halfwidth, size_t half, struct error *error);
+/* Memory for bundles of up to these sizes; R keeps half diagonals on each side. STATUS_USAGE when spots
+ * overlap too far for it. The caller releases it with bundle_solver_free(). */
+enum status bundle_solver_alloc(struct bundle_solver *solver, const struct linalg *linalg,
+                                const struct bundle_sizes *sizes, size_t half, struct error *error);
 void bundle_solver_free(struct bundle_solver *solver);
 
 /* Solves the bundle on all threads, and takes the roots of spectra first ... last - 1. False when a
@@ -54,7 +55,10 @@ void bundle_solver_free(struct bundle_solver *solver);
 bool bundle_solver_solve(struct bundle_solver *solver, const struct overlaps *overlaps, double regularize,
                          size_t first, size_t last);
 
-/* One spectrum's root; only where solved[spec]. */
-struct spectrum_root bundle_solver_root(const struct bundle_solver *solver, size_t spec);
+/* The part of a solved bundle that belongs to a patch: the solution of all its bins, and flux, ivar and
+ * resolution of these spectra of its core. False when one of them is not precise there. scratch: [2 half +
+ * 1][core wave] */
+bool bundle_solver_take(const struct bundle_solver *solver, const struct patch *patch, struct span core,
+                        double *scratch, struct patch_result *result);
 
 #endif

@@ -1,7 +1,7 @@
-/* From C to the square root Q of a spectrum's S, and from there to its flux, ivar and resolution: what both
- * banded solvers end with. r = Q 1;  ivar = r²;  flux = Q x / r;  R = Q / r, row by row   (Bolton & Schlegel
- * 2010, eq. 11 to 13)
- */
+/* How a spectrum is decorrelated by the square root Q of its S: sizes and arrays of what the banded solver
+ * and the bundle solver have in common. The bodies are in omp/kernels/decorrelate.h.
+ *
+ * r = Q 1;  ivar = r²;  flux = Q x / r;  R = Q / r, row by row   (Bolton & Schlegel 2010, eq. 11 to 13) */
 #ifndef UNSPOT_OMP_DECORRELATE_H
 #define UNSPOT_OMP_DECORRELATE_H
 
@@ -69,8 +69,22 @@ struct decorrelate_arrays {
     double *condition; /* [batch] */
 };
 
-struct decorrelate_arrays decorrelate_take_arrays(struct memory_layout *layout, size_t batch, size_t nwave,
-                                                  const struct bandwidths *bandwidths);
+/* Lays the arrays of a batch of spectra out. */
+static inline struct decorrelate_arrays decorrelate_take_arrays(struct memory_layout *layout, size_t batch,
+                                                                size_t nwave,
+                                                                const struct bandwidths *bandwidths)
+{
+    const size_t bytes = batch * nwave * sizeof(double);
+    struct decorrelate_arrays arrays;
+
+    arrays.c = memory_take(layout, bandwidths->c + 1, bytes);
+    arrays.vector = memory_take(layout, DECORRELATE_VECTORS, bytes);
+    arrays.product = memory_take(layout, DECORRELATE_VECTORS, bytes);
+    arrays.root = memory_take(layout, bandwidths->half + 1, bytes);
+    arrays.edge = memory_take(layout, 1, bytes);
+    arrays.condition = memory_take(layout, batch, sizeof(double));
+    return arrays;
+}
 
 TEAM_BODY struct linalg_root decorrelate_linalg_root(const struct decorrelate_arrays *arrays, size_t nwave,
                                                      const struct bandwidths *bandwidths)
@@ -87,13 +101,6 @@ TEAM_BODY struct linalg_root decorrelate_linalg_root(const struct decorrelate_ar
                                 .condition = arrays->condition};
 }
 
-/* c[band + 1][nwave]: the diagonals of C_ss of spectrum `spec` of nspec, from the tiles of C. */
-void decorrelate_diagonals(const double *inverse, size_t zband, size_t nspec, size_t nwave, size_t spec,
-                           size_t band, double *c);
-
-/* vector[DECORRELATE_VECTORS][nwave] = 1, x */
-void decorrelate_vectors(size_t nwave, const double *x, double *vector);
-
 /* What linalg_band_root() gives for one spectrum. */
 struct spectrum_root {
     size_t nwave, half;
@@ -101,7 +108,7 @@ struct spectrum_root {
     const double *product; /* [nwave] Q x */
     const double *root;    /* [half + 1][nwave] Q's diagonals */
     const double *edge;    /* [nwave] relative size of S at the edge of its band */
-    double condition;      /* of S's eigenvalues */
+    double condition;      /* bound of the ratio of S's largest and smallest eigenvalue */
 };
 
 /* System k of a batch. */
@@ -118,15 +125,5 @@ TEAM_BODY struct spectrum_root decorrelate_root(const struct linalg_root *root, 
                                   .edge = root->edge + k * nwave,
                                   .condition = root->condition[k]};
 }
-
-/* Fills flux[n], ivar[n] and resolution[2 half + 1][n] for wavelengths first ... first + n - 1. False when a
- * row sum is 0 or a value is not a number. */
-bool decorrelate_spectrum(const struct spectrum_root *root, size_t first, size_t n, double *flux,
-                          double *ivar, double *resolution);
-
-/* Whether cutting S at the edge of its band leaves the fluxes of wavelengths first ... first + n - 1 within
- * `limit` sigma; margin: wavelengths on each side whose cuts count as well. */
-bool decorrelate_is_precise(const struct spectrum_root *root, size_t first, size_t n, size_t margin,
-                            double limit);
 
 #endif

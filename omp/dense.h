@@ -13,18 +13,16 @@
 #include "omp/patch.h"
 #include "omp/solver.h"
 
-/* Workspace for any patch of at most nspec x nwave bins, core_nspec spectra of them in the
- * core; SIZE_MAX when that is more than the linear algebra can do. */
-size_t dense_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec);
+/* Bytes of workspace for any patch no larger than this one, of which the sizes count; ndiag: diagonals of R
+ * that are wanted. SIZE_MAX when that is more than the linear algebra can do. */
+size_t dense_bytes(const struct linalg *linalg, const struct patch *largest, size_t ndiag);
 
-/* What the linear algebra needs of it, for npatch patches of n = nspec nwave unknowns at a time. */
+/* The part of it that the linear algebra needs, for npatch patches of n = nspec nwave unknowns at a time. */
 size_t dense_linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, size_t core_nspec,
                           size_t npatch);
 
-/* Solves (M + diag(prior)) x = y and fills *solution, whose resolution keeps ndiag diagonals. Unless it is
- * SOLVED, *solution is not to be used. */
-enum solved dense_solve(const struct linalg *linalg, const struct patch *patch,
-                        const struct normal_equations *normal, const double *prior, size_t ndiag,
-                        struct solution *solution, void *work, size_t work_bytes);
+/* Solves the system and fills *result, but for chi2pix. Unless it is SOLVED, *result is not to be used. */
+enum solved dense_solve(const struct patch_system *system, struct workspace work,
+                        struct patch_result *result);
 
 #endif

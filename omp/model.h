@@ -4,14 +4,21 @@
 
 #include <stddef.h>
 
+#include "base/span.h"
 #include "omp/spots.h"
 
-/* image[ny][column_max - column_min], these columns of the CCD, += Σ flux[s][w] · width · spot(s, w), on all
- * threads, each pixel summed in the order of s, w whatever their number. flux[nspec][flux_stride], photons
- * per Angstrom in bins of that width, is of spots spec ... spec + nspec - 1 and wave ... wave + nwave - 1;
- * what falls off the columns is lost. */
-void model_add(const struct spots *spots, size_t spec, size_t nspec, size_t wave, size_t nwave,
-               const double *flux, size_t flux_stride, double width, size_t column_min, size_t column_max,
-               size_t ny, double *image);
+/* Spectra whose light is projected: of these spots of a bundle. */
+struct light {
+    struct span spectra, wavelengths; /* of the bundle's spots */
+    const double *flux;               /* [spectra.count][stride], photons per Angstrom */
+    size_t stride;
+    double bin_width; /* Angstrom */
+};
+
+/* image[ny][columns.count], which begins at column columns.first of the CCD, += Σ flux · bin_width · spot, on
+ * all threads. Each pixel is summed in the order of spectra and wavelengths, whatever the number of threads.
+ * Light that falls off the columns is lost. */
+void model_add(const struct spots *spots, const struct light *light, struct span columns, size_t ny,
+               double *image);
 
 #endif

@@ -56,10 +56,9 @@ TEAM_BODY void normal_equations_place(struct normal_equations *normal, size_t ns
 /* Scratch of normal_equations_sum(): doubles. */
 size_t normal_equations_scratch_size(const struct overlaps *overlaps, const struct spots *spots);
 
-/* Fills a placed *normal for the patch from the overlaps of its bundle's spots; those that reach beyond the
- * rows of pixels that the patch uses are summed anew. One thread a call. */
+/* Fills a placed *normal for the patch from the overlaps of its bundle's spots. Those of spots that reach
+ * beyond the rows of pixels that the patch uses are summed anew. One thread a call. */
 void normal_equations_sum(struct normal_equations *normal, const struct patch *patch,
-                          const struct overlaps *overlaps, const struct spots *spots,
-                          const struct pixels *pixels, double *scratch);
+                          const struct bundle_view *bundle, double *scratch);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/status.h"
 #include "device/device.h"
 #include "linalg/linalg.h"
+#include "omp/model.h"
 #include "omp/overlaps.h"
 #include "omp/patch.h"
 #include "omp/spots.h"
@@ -22,11 +23,19 @@
 /* The largest of each that a frame has. */
 struct offload_sizes {
     size_t nbundle;
-    size_t bundle_nspec, nwave; /* of a bundle's spots */
-    size_t wave_halfwidth, spec_halfwidth;
-    size_t
-        arena_least; /* bytes for patches: of the largest, offload_patch_bytes(), and offload_model_bytes() */
-    size_t arena_most; /* of all patches at once */
+    struct bundle_sizes bundle; /* of the largest */
+    size_t arena_least; /* bytes for patches: what the largest patch, offload_patch_bytes(), and the model
+                           image, offload_model_bytes(), need at least */
+    size_t arena_most;  /* bytes that all patches of the frame need at once */
+};
+
+/* What a frame on a device is opened with. */
+struct offload_frame {
+    const struct device *device;
+    const struct linalg *linalg; /* a back-end of that device */
+    struct offload_sizes sizes;
+    const struct pixels *pixels; /* of the host; they stay until offload_close() */
+    const struct spots *psf;     /* the PSF's coefficients, as spots_alloc() arranged them; no spots */
 };
 
 struct offload {
@@ -39,7 +48,7 @@ struct offload {
 
     struct spots *host_bundle_spots; /* [bundles_held] with pointers into what follows */
     struct overlaps *host_bundle_overlaps;
-    double *host_pixmask_fraction; /* [bundle][sizes.bundle_nspec][sizes.nwave] see struct overlaps */
+    double *host_pixmask_fraction; /* [bundle][sizes.bundle.nspec][sizes.bundle.nwave] see struct overlaps */
     bool *host_off_ccd;
 
     float *image, *ivar;
@@ -60,14 +69,11 @@ struct offload {
     size_t arena_bytes;
 };
 
-/* Copies the PSF's coefficients, as spots_alloc() arranged them, to the device, begins to copy pixels (of the
- * host, which stay until offload_close()), and divides the device's free memory, of which it takes no more
- * than is of use. STATUS_DEVICE when it is not enough for one bundle and one patch. The caller releases
- * *offload with offload_close(), whatever the status: the memory stays for the next frame, one frame at a
- * time, until offload_forget(). *offload stays where it is. */
-enum status offload_open(struct offload *offload, const struct device *device, const struct linalg *linalg,
-                         const struct offload_sizes *sizes, const struct pixels *pixels,
-                         const struct spots *psf, struct error *error);
+/* Copies the PSF's coefficients to the device, begins to copy the pixels, and divides the device's free
+ * memory, of which it takes no more than is of use. STATUS_DEVICE when it is not enough for one bundle and
+ * one patch. The caller releases *offload with offload_close(), whatever the status; the memory stays for the
+ * next frame, one frame at a time, until offload_forget(). *offload must not move. */
+enum status offload_open(struct offload *offload, const struct offload_frame *frame, struct error *error);
 void offload_close(struct offload *offload);
 void offload_forget(void);
 
@@ -75,10 +81,11 @@ void offload_forget(void);
  */
 bool offload_await_pixels(struct offload *offload);
 
-/* Evaluates spots and overlaps of bundles, at most bundles_held, each of a range of spectra of the PSF, at wavelengths wave_min + i wave_step
- * (Angstrom), and fills offload->host_pixmask_fraction and host_off_ccd. False when the device fails. */
-bool offload_spots(struct offload *offload, const struct span *bundle, size_t nbundle,
-                   double wave_min, double wave_step);
+/* Evaluates spots and overlaps of bundles, at most bundles_held, each of a range of spectra of the PSF, at
+ * wavelengths wave_min + i wave_step (Angstrom), and fills offload->host_pixmask_fraction and host_off_ccd.
+ * False when the device fails. */
+bool offload_spots(struct offload *offload, const struct span *bundle, size_t nbundle, double wave_min,
+                   double wave_step);
 bool offload_overlaps(struct offload *offload, size_t nbundle);
 
 /* Patches that are solved together: of one shape, but anywhere on the CCD, of any of the bundles held. Their
@@ -86,7 +93,7 @@ bool offload_overlaps(struct offload *offload, size_t nbundle);
  * results. */
 struct offload_shape {
     size_t nspec, nwave;
-    size_t wave_halfwidth; /* of M: no less than any patch's, no more than sizes.wave_halfwidth */
+    size_t wave_halfwidth; /* of M: no less than any patch's, no more than sizes.bundle.wave_halfwidth */
     size_t core_nspec, core_nwave;
     size_t npix;  /* of the largest */
     size_t ndiag; /* of R */
@@ -94,38 +101,45 @@ struct offload_shape {
     bool dense;   /* the dense solver */
 };
 
-/* What came of them. All of the host, until the next patches are solved; results[npatch], each as in struct
- * solution. */
+/* Patches that are solved together, of bundles bundle[npatch] of those held, in the order of their
+ * wave_halfwidth. */
+struct offload_patches {
+    struct offload_shape shape;
+    size_t npatch;
+    const struct patch *patch; /* [npatch] */
+    const unsigned *bundle;    /* [npatch] */
+    double regularize, psferr;
+};
+
+/* What came of them. The arrays are the host's, until the next patches are solved. */
 struct offload_results {
-    double *flux, *ivar, *chi2pix; /* [npatch][core spec][core wave] */
-    float *resolution;             /* [npatch][core spec][ndiag][core wave]: what files hold */
-    double *largest;               /* [npatch] largest weight; 0: an empty patch */
-    int *solved;                   /* [npatch] 0: singular */
-    int *precise;                  /* [npatch][core spec] whether this spectrum counts */
-    void *memory;
+    struct patch_result patch; /* of each patch one after another; deconvolved stays on the device */
+    double *largest;           /* [npatch] largest weight; 0: an empty patch */
+    int *solved;               /* [npatch] 0: singular */
+    int *precise;              /* [npatch][core spec] whether this spectrum counts */
+    void *memory;              /* of all these arrays */
     double normal_seconds, solve_seconds, quality_seconds, copy_seconds;
 };
 
-/* Bytes on the device for one patch; SIZE_MAX: impossible. */
-size_t offload_patch_bytes(const struct offload_shape *shape, const struct linalg *linalg);
+/* Bytes on a device for one patch; SIZE_MAX: impossible. */
+size_t offload_patch_bytes(const struct device *device, const struct linalg *linalg,
+                           const struct offload_shape *shape);
 
 /* How many patches of this shape to solve at a time: all that are wanted or, of those that fit into the
  * arena, what keeps all teams at work; at least 1 where sizes.arena_least is enough. */
 size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted);
 
-/* Solves npatch patches of bundles bundle[npatch], in the order of their bands, and fills *results.
- * False when the device fails. */
-bool offload_solve(struct offload *offload, const struct offload_shape *shape, const struct patch *patch,
-                   const unsigned *bundle, size_t npatch, double regularize, double psferr,
+/* Solves the patches and fills *results. False when the device fails. */
+bool offload_solve(struct offload *offload, const struct offload_patches *patches,
                    struct offload_results *results);
 
 /* Bytes that offload_model() needs, for width columns. */
 size_t offload_model_bytes(size_t nspec, size_t nwave, size_t width, size_t ny);
 
-/* The light of a bundle's spots, see model_add(), in columns column_min ... column_max - 1 of the CCD:
- * host_strip[ny][column_max - column_min]. False when the device fails. */
-bool offload_model(struct offload *offload, size_t bundle, size_t spec, size_t nspec, size_t wave,
-                   size_t nwave, const double *host_flux, double width, int column_min, int column_max,
+/* The light of spectra of bundle number `bundle` of those held, see model_add(); light->flux is the host's,
+ * and its stride is wavelengths.count. host_strip[ny][columns.count] begins at column columns.first of the
+ * CCD. False when the device fails. */
+bool offload_model(struct offload *offload, size_t bundle, const struct light *light, struct span columns,
                    double *host_strip);
 
 /* Private to omp/offload*.c */

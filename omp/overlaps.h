@@ -34,10 +34,23 @@ static inline size_t overlaps_pairs(size_t wave_halfwidth, size_t spec_halfwidth
     return (2 * spec_halfwidth + 1) * (wave_halfwidth + 1);
 }
 
-/* Memory for the overlaps of up to nspec x nwave spots. */
-enum status overlaps_alloc(struct overlaps *overlaps, const struct spots *spots, size_t nspec, size_t nwave,
-                           size_t wave_halfwidth, size_t spec_halfwidth, struct error *error);
+/* How many spots a bundle has, and how far apart those are that share pixels: of all bundles the largest. */
+struct bundle_sizes {
+    size_t nspec, nwave;
+    size_t wave_halfwidth, spec_halfwidth;
+};
+
+/* Memory for the overlaps of bundles of up to these sizes. The caller releases it with overlaps_free(). */
+enum status overlaps_alloc(struct overlaps *overlaps, const struct spots *spots,
+                           const struct bundle_sizes *sizes, struct error *error);
 void overlaps_free(struct overlaps *overlaps);
+
+/* What the kernels see of a bundle. */
+struct bundle_view {
+    const struct spots *spots;
+    const struct overlaps *overlaps; /* of these spots; where they are not yet summed, those to fill */
+    const struct pixels *pixels;     /* of the whole CCD */
+};
 
 /* Fills *overlaps for a bundle's spots, on all threads. */
 void overlaps_sum(struct overlaps *overlaps, const struct spots *spots, const struct pixels *pixels);

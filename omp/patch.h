@@ -24,12 +24,14 @@ struct pixels {
     const float *ivar;  /* [row][column]; 0: unusable */
 };
 
-/* What a solver finds for a patch. Per bin, not per Angstrom. */
-struct solution {
-    double *deconvolved; /* [spec][wave] x = M⁻¹ y, padding included */
+/* What comes of solving a patch. All values are per bin, not per Angstrom. */
+struct patch_result {
+    double *deconvolved; /* [spec][wave] x = M⁻¹ y, padding included; NULL where it stays on a device */
     double *flux;        /* [core spec][core wave] R x */
     double *ivar;        /* [core spec][core wave] squared row sums of Q */
-    double *resolution; /* [core spec][ndiag][core wave]: [s][k][j] = R_s[j - h + k, j]; 0 beyond the patch */
+    double *chi2pix;     /* [core spec][core wave] see omp/quality.h */
+    float *resolution; /* [core spec][ndiag][core wave]: [s][k][j] = R_s[j - h + k, j], h = ndiag/2; 0 beyond
+                          the patch; float32, as files hold it */
 };
 
 #endif

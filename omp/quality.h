@@ -7,12 +7,26 @@
 #include "omp/patch.h"
 #include "omp/spots.h"
 
-/* Scratch bytes for patches of at most npix pixels. */
-size_t quality_bytes(size_t npix);
+/* What chi2pix of a patch is computed from, and where it goes. */
+struct quality {
+    const struct patch *patch;
+    const struct spots *spots;   /* of the bundle */
+    const struct pixels *pixels; /* of the CCD */
+    double psferr;               /* fractional error of the PSF */
+    const double *deconvolved;   /* [spec][wave] the solution x, photons per bin */
+    double *scratch;             /* quality_bytes() */
+    double *exchange;            /* [TEAM_SIZE][TEAM_SUMS] of a team on a device; NULL on a CPU */
+    double *chi2pix;             /* [core spec][core wave] */
+};
 
-/* chi2pix[core spec][core wave]: the mean of χ² over the usable pixels of each core bin's spot, weighted by
- * the spot: Aᵀ(χ²) / Aᵀ[usable],  χ² = (p - A x)² / (1/w + (psferr · A x)²); 0 where no pixel is usable. */
-void quality_chi2pix(const struct patch *patch, const struct spots *spots, const struct pixels *pixels,
-                     const double *deconvolved, double psferr, double *chi2pix, double *scratch);
+/* Scratch bytes for patches of at most npix pixels. */
+static inline size_t quality_bytes(size_t npix)
+{
+    return 2 * npix * sizeof(double);
+}
+
+/* chi2pix is the mean of χ² over the usable pixels of each core bin's spot, weighted by the spot:
+ *     Aᵀ(χ²) / Aᵀ[usable],  χ² = (p - A x)² / (1/w + (psferr · A x)²);  0 where no pixel is usable. */
+void quality_chi2pix(const struct quality *quality);
 
 #endif

@@ -1,4 +1,4 @@
-/* What the solvers of a patch have in common. */
+/* What the solvers of a patch have in common: what they solve, and how they may fail. */
 #ifndef UNSPOT_OMP_SOLVER_H
 #define UNSPOT_OMP_SOLVER_H
 
@@ -6,17 +6,36 @@
 #include <stddef.h>
 
 #include "base/team.h"
+#include "linalg/linalg.h"
+#include "omp/normal_equations.h"
+#include "omp/patch.h"
 
-/* What became of a patch. */
+/* The system (M + diag(prior)) x = y of a patch. */
+struct patch_system {
+    const struct linalg *linalg;
+    const struct patch *patch;
+    const struct normal_equations *normal; /* M and y */
+    const double *prior;                   /* [wave][spec] added to the diagonal of M */
+    size_t ndiag;                          /* diagonals of R that are wanted */
+};
+
+/* Memory that a solver works in, aligned to 64 bytes. */
+struct workspace {
+    void *memory;
+    size_t bytes;
+};
+
+/* What became of a system. */
 enum solved {
-    SOLVED,    /* *solution is filled */
+    SOLVED,    /* the result is filled, but for chi2pix */
     SINGULAR,  /* the matrix is not positive definite to rounding, or a result is not a number */
     IMPRECISE, /* solvable, but not to the accuracy that this solver promises */
 };
 
-/* Whether a Cholesky factor has any digits left: the square of a diagonal element of L is what elimination
- * left of the matrix' own. 2.2e-16 of that is rounding, times n = 518; beyond, two unknowns cannot be told
- * apart. Rows that only the prior holds pass: nothing is taken from them. */
+/* Whether a pivot of a Cholesky factor has any digits left. The square of a diagonal element of L is what
+ * elimination has left of the matrix's own diagonal element. Rounding makes an error of about n ε = 518
+ * · 2.2e-16 = 1.1e-13 of the latter; where less than ten times that is left, two unknowns cannot be told
+ * apart. Rows that only the prior holds pass, as nothing is taken from them. */
 static inline bool is_regular_pivot(double factor, double diagonal)
 {
     static const double singular = 1e-12;
@@ -25,8 +44,8 @@ static inline bool is_regular_pivot(double factor, double diagonal)
 }
 
 /* What gpu_specter adds to M's diagonal so that bins with little light do not make it singular
- * (algorithm.md): α² + 1e-15 with α = φmin - φ where φ < φmin = 1e-4 max φ, elsewhere α = regularize. weight
- * is φ = Aᵀ w of a bin, largest the largest one around it. */
+ * (omp/README.md, "The mathematics"): α² + 1e-15 with α = φmin - φ where φ < φmin = 1e-4 max φ, elsewhere α =
+ * regularize. weight is φ = Aᵀ w of a bin, largest the largest one around it. */
 static inline double solver_prior_of(double weight, double largest, double regularize)
 {
     double missing = 1e-4 * largest - weight, alpha = missing > 0 ? missing : regularize;

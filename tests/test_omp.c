@@ -175,6 +175,7 @@ struct scene {
     double *scratch;
     struct patch patch;
     float image[NX * NY], ivar[NX * NY];
+    struct bundle_view bundle;
 };
 
 static double uniform(uint32_t *state)
@@ -185,6 +186,7 @@ static double uniform(uint32_t *state)
 
 static struct scene *make_scene(void)
 {
+    const struct bundle_sizes sizes = {NSPEC, NWAVE, 9, 2};
     struct scene *scene = calloc(1, sizeof *scene);
     struct error error;
     uint32_t random = 7;
@@ -213,8 +215,9 @@ static struct scene *make_scene(void)
                                   .wave_halfwidth = 9,
                                   .row_max = NY - 3,
                                   .column_max = NX};
-    assert_int_equal(overlaps_alloc(&scene->overlaps, &scene->spots, NSPEC, NWAVE, 9, 2, &error), STATUS_OK);
+    assert_int_equal(overlaps_alloc(&scene->overlaps, &scene->spots, &sizes, &error), STATUS_OK);
     overlaps_sum(&scene->overlaps, &scene->spots, &scene->pixels);
+    scene->bundle = (struct bundle_view){&scene->spots, &scene->overlaps, &scene->pixels};
     scene->scratch = calloc(normal_equations_scratch_size(&scene->overlaps, &scene->spots), sizeof(double));
     return scene;
 }
@@ -257,8 +260,7 @@ static void normal_equations_are_those_of_the_projection(void **state)
 
     (void)state;
     normal_equations_place(&normal, NSPEC, NWAVE, 9, memory);
-    normal_equations_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels,
-                         scene->scratch);
+    normal_equations_sum(&normal, &scene->patch, &scene->bundle, scene->scratch);
     for (size_t i = 0; i < NSPEC * NWAVE; i++) {
         size_t w1 = i / NSPEC, s1 = i % NSPEC;
         double y = 0, weight = 0, usable = 0;
@@ -302,62 +304,72 @@ static void prior_follows_the_light(void **state)
     assert_near(prior[3], 1e-8 + 1e-15, 1e-22);
 }
 
-/* Arrays of a solution of the scene's patch. */
-static struct solution make_solution(double *memory)
+/* The result for the scene's patch: a core of 2 spectra and 10 wavelengths, 11 diagonals. */
+struct scene_result {
+    double deconvolved[NSPEC * NWAVE], flux[20], ivar[20];
+    float resolution[2 * 11 * 10];
+};
+
+static struct patch_result result_in(struct scene_result *memory)
 {
-    return (struct solution){.deconvolved = memory,
-                             .flux = memory + NSPEC * NWAVE,
-                             .ivar = memory + NSPEC * NWAVE + 20,
-                             .resolution = memory + NSPEC * NWAVE + 40};
+    return (struct patch_result){.deconvolved = memory->deconvolved,
+                                 .flux = memory->flux,
+                                 .ivar = memory->ivar,
+                                 .resolution = memory->resolution};
 }
 
 static enum solved solve_scene(const char *backend, const struct normal_equations *normal,
-                               const struct patch *patch, double *memory)
+                               const struct patch *patch, struct scene_result *memory)
 {
     const struct linalg *linalg = linalg_find(backend);
-    struct solution solution = make_solution(memory);
-    size_t bytes = dense_bytes(linalg, NSPEC, NWAVE, 2);
-    void *work = memory_zeroed(bytes, 1);
     double prior[NSPEC * NWAVE];
+    const struct patch_system system = {linalg, patch, normal, prior, 11};
+    struct patch_result result = result_in(memory);
+    struct workspace work = {.bytes = dense_bytes(linalg, patch, 11)};
     enum solved solved;
 
+    work.memory = memory_zeroed(work.bytes, 1);
     solver_prior(team_of_one(), NSPEC * NWAVE, normal->weight, 0, NULL, prior);
-    solved = dense_solve(linalg, patch, normal, prior, 11, &solution, work, bytes);
-    free(work);
+    solved = dense_solve(&system, work, &result);
+    free(work.memory);
     return solved;
 }
 
 static void dense_solution_solves_and_decorrelates(void **state)
 {
-    enum { SIZE = NSPEC * NWAVE + 40 + 2 * 11 * 10 };
     struct scene *scene = make_scene();
-    double memory[2][SIZE] = {{0}}, prior[NSPEC * NWAVE];
-    struct solution solution = make_solution(memory[0]);
+    struct scene_result results[2] = {0}, *solution = &results[0];
+    double prior[NSPEC * NWAVE];
     struct normal_equations normal;
     void *blocks = memory_zeroed(normal_equations_bytes(NSPEC, NWAVE, 9), 1);
 
     (void)state;
     normal_equations_place(&normal, NSPEC, NWAVE, 9, blocks);
-    normal_equations_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels,
-                         scene->scratch);
-    assert_int_equal(solve_scene("ref", &normal, &scene->patch, memory[0]), SOLVED);
-    assert_int_equal(solve_scene("lapack", &normal, &scene->patch, memory[1]), SOLVED);
-    for (int i = 0; i < SIZE; i++) {
-        assert_near(memory[0][i], memory[1][i], 1e-9 * (1 + fabs(memory[0][i])));
+    normal_equations_sum(&normal, &scene->patch, &scene->bundle, scene->scratch);
+    assert_int_equal(solve_scene("ref", &normal, &scene->patch, &results[0]), SOLVED);
+    assert_int_equal(solve_scene("lapack", &normal, &scene->patch, &results[1]), SOLVED);
+    for (int i = 0; i < NSPEC * NWAVE; i++)
+        assert_near(results[0].deconvolved[i], results[1].deconvolved[i],
+                    1e-9 * (1 + fabs(solution->deconvolved[i])));
+    for (int i = 0; i < 20; i++) {
+        assert_near(results[0].flux[i], results[1].flux[i], 1e-9 * (1 + fabs(solution->flux[i])));
+        assert_near(results[0].ivar[i], results[1].ivar[i], 1e-9 * (1 + solution->ivar[i]));
     }
+    for (int i = 0; i < 2 * 11 * 10; i++)
+        assert_near(results[0].resolution[i], results[1].resolution[i], 2e-7);
     solver_prior(team_of_one(), NSPEC * NWAVE, normal.weight, 0, NULL, prior);
     for (size_t i = 0; i < NSPEC * NWAVE; i++) { /* (M + prior) x = y */
-        double sum = prior[i] * solution.deconvolved[i % NSPEC * NWAVE + i / NSPEC];
+        double sum = prior[i] * solution->deconvolved[i % NSPEC * NWAVE + i / NSPEC];
 
         for (size_t j = 0; j < NSPEC * NWAVE; j++) {
             sum += block_of(&normal, i / NSPEC, i % NSPEC, j / NSPEC, j % NSPEC) *
-                   solution.deconvolved[j % NSPEC * NWAVE + j / NSPEC];
+                   solution->deconvolved[j % NSPEC * NWAVE + j / NSPEC];
         }
         assert_near(sum, normal.y[i], 1e-9);
     }
-    for (int i = 0; i < 20; i++) assert_true(solution.ivar[i] > 0);
+    for (int i = 0; i < 20; i++) assert_true(solution->ivar[i] > 0);
     for (size_t s = 0; s < 2; s++) {
-        const double *x = solution.deconvolved + (1 + s) * NWAVE;
+        const double *x = solution->deconvolved + (1 + s) * NWAVE;
 
         for (int row = 5; row < 15; row++) {
             double sum = 0, flux = 0;
@@ -366,13 +378,13 @@ static void dense_solution_solves_and_decorrelates(void **state)
                 int column = row + 5 - k;
 
                 if (column < 5 || column >= 15) continue;
-                sum += solution.resolution[(s * 11 + (size_t)k) * 10 + (size_t)(column - 5)];
-                flux += solution.resolution[(s * 11 + (size_t)k) * 10 + (size_t)(column - 5)] * x[column];
+                sum += solution->resolution[(s * 11 + (size_t)k) * 10 + (size_t)(column - 5)];
+                flux += solution->resolution[(s * 11 + (size_t)k) * 10 + (size_t)(column - 5)] * x[column];
             }
             if (row != 9 && row != 10) continue; /* their diagonals all lie within the core's columns */
             assert_near(sum, 1, 0.03);           /* what is cut off beyond 5 diagonals is small */
-            assert_near(flux, solution.flux[s * 10 + (size_t)(row - 5)],
-                        0.05 * (1 + fabs(solution.flux[s * 10 + (size_t)(row - 5)])));
+            assert_near(flux, solution->flux[s * 10 + (size_t)(row - 5)],
+                        0.05 * (1 + fabs(solution->flux[s * 10 + (size_t)(row - 5)])));
         }
     }
     free(blocks);
@@ -382,20 +394,19 @@ static void dense_solution_solves_and_decorrelates(void **state)
 static void singular_patch_is_refused(void **state)
 {
     struct scene *scene = make_scene();
-    double memory[NSPEC * NWAVE + 40 + 220] = {0};
+    struct scene_result memory = {0};
     struct normal_equations normal;
     void *blocks = memory_zeroed(normal_equations_bytes(NSPEC, NWAVE, 9), 1);
 
     (void)state;
     normal_equations_place(&normal, NSPEC, NWAVE, 9, blocks);
-    normal_equations_sum(&normal, &scene->patch, &scene->overlaps, &scene->spots, &scene->pixels,
-                         scene->scratch);
+    normal_equations_sum(&normal, &scene->patch, &scene->bundle, scene->scratch);
     normal.block[0] = -1;
-    assert_int_equal(solve_scene("ref", &normal, &scene->patch, memory), SINGULAR);
-    assert_int_equal(solve_scene("lapack", &normal, &scene->patch, memory), SINGULAR);
+    assert_int_equal(solve_scene("ref", &normal, &scene->patch, &memory), SINGULAR);
+    assert_int_equal(solve_scene("lapack", &normal, &scene->patch, &memory), SINGULAR);
     normal.block[0] = NAN;
-    assert_int_equal(solve_scene("ref", &normal, &scene->patch, memory), SINGULAR);
-    assert_int_equal(solve_scene("lapack", &normal, &scene->patch, memory), SINGULAR);
+    assert_int_equal(solve_scene("ref", &normal, &scene->patch, &memory), SINGULAR);
+    assert_int_equal(solve_scene("lapack", &normal, &scene->patch, &memory), SINGULAR);
     free(blocks);
     free_scene(scene);
 }
@@ -408,7 +419,13 @@ static void chi2pix_is_the_weighted_mean(void **state)
 
     (void)state;
     for (int i = 0; i < NSPEC * NWAVE; i++) deconvolved[i] = 300 * uniform(&random);
-    quality_chi2pix(&scene->patch, &scene->spots, &scene->pixels, deconvolved, 0.05, chi2pix, scratch);
+    quality_chi2pix(&(struct quality){.patch = &scene->patch,
+                                      .spots = &scene->spots,
+                                      .pixels = &scene->pixels,
+                                      .psferr = 0.05,
+                                      .deconvolved = deconvolved,
+                                      .scratch = scratch,
+                                      .chi2pix = chi2pix});
     for (size_t bin = 0; bin < 20; bin++) {
         double sum = 0, weight = 0;
 
@@ -435,6 +452,7 @@ static void model_is_the_projected_flux_on_any_number_of_threads(void **state)
 {
     struct scene *scene = make_scene();
     double flux[2 * 30], model[2][NX * NY] = {{0}};
+    const struct light light = {{1, 2}, {4, 12}, flux, 30, 0.8};
     uint32_t random = 9;
     int threads = omp_get_max_threads();
 
@@ -442,7 +460,7 @@ static void model_is_the_projected_flux_on_any_number_of_threads(void **state)
     for (int i = 0; i < 60; i++) flux[i] = 100 * uniform(&random) - 10;
     for (int run = 0; run < 2; run++) {
         omp_set_num_threads(1 + 2 * run);
-        model_add(&scene->spots, 1, 2, 4, 12, flux, 30, 0.8, 0, NX, NY, model[run]);
+        model_add(&scene->spots, &light, (struct span){0, NX}, NY, model[run]);
     }
     omp_set_num_threads(threads);
     assert_memory_equal(model[0], model[1], sizeof model[0]);

@@ -22,7 +22,7 @@ static inline size_t chunk_size(size_t batch, size_t doubles, size_t scratch)
 }
 
 /* Workspace of one chunk. Each operation takes what it needs. */
-struct chunk {
+struct matrix_chunk {
     const struct cuda_session *cuda;
     size_t count;    /* systems */
     double **l, **b; /* [count] pointers to the systems */
@@ -33,7 +33,7 @@ struct chunk {
 
 /* From the device to the caller; n + 1 where that, or what came before it, failed. Then, too, the workspace
  * is not left before the device is done with it. */
-static inline void report(bool done, size_t n, const struct chunk *chunk, int *info)
+static inline void report(bool done, size_t n, const struct matrix_chunk *chunk, int *info)
 {
     if (!done) cuda_finish(chunk->cuda);
     if (!done || !device_download(info, chunk->info, chunk->count * sizeof *info)) {

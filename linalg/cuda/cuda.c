@@ -7,7 +7,7 @@
 #include "linalg/cuda/sqrt.h"
 #include "linalg/offload/band.h"
 
-static size_t cholesky_layout(struct chunk *chunk, size_t count, void *memory)
+static size_t cholesky_layout(struct matrix_chunk *chunk, size_t count, void *memory)
 {
     struct memory_layout layout = {memory, 0};
 
@@ -18,12 +18,12 @@ static size_t cholesky_layout(struct chunk *chunk, size_t count, void *memory)
 
 static size_t cuda_cholesky_bytes(size_t n, size_t batch)
 {
-    struct chunk chunk;
+    struct matrix_chunk chunk;
 
     return cholesky_layout(&chunk, chunk_size(batch, n * n, 0), NULL);
 }
 
-static bool cholesky_chunk(const struct chunk *chunk, size_t n, double *a)
+static bool cholesky_chunk(const struct matrix_chunk *chunk, size_t n, double *a)
 {
     cuda_loop_point(chunk->l, a, n * n, chunk->count);
     if (!cuda_call(chunk->cuda, cusolverDnDpotrfBatched, chunk->cuda->solver, CUDA_FILL_LOWER, (int)n,
@@ -38,7 +38,7 @@ static bool cholesky_chunk(const struct chunk *chunk, size_t n, double *a)
 static void cholesky(const struct cuda_session *cuda, size_t n, double *a, size_t batch, void *work,
                      int *info)
 {
-    struct chunk chunk = {.cuda = cuda};
+    struct matrix_chunk chunk = {.cuda = cuda};
     size_t count = chunk_size(batch, n * n, 0);
 
     cholesky_layout(&chunk, count, work);
@@ -53,7 +53,7 @@ static void cuda_cholesky(size_t n, double *a, size_t batch, void *work, int *in
     cholesky(cuda_session(), n, a, batch, work, info);
 }
 
-static size_t solve_layout(struct chunk *chunk, size_t count, void *memory)
+static size_t solve_layout(struct matrix_chunk *chunk, size_t count, void *memory)
 {
     struct memory_layout layout = {memory, 0};
 
@@ -71,14 +71,14 @@ static size_t solve_doubles(size_t n, size_t nrhs)
 
 static size_t cuda_cholesky_solve_bytes(size_t n, size_t nrhs, size_t batch)
 {
-    struct chunk chunk;
+    struct matrix_chunk chunk;
 
     if (nrhs > INT32_MAX / n) return SIZE_MAX;
     return solve_layout(&chunk, chunk_size(batch, solve_doubles(n, nrhs), 0), NULL);
 }
 
 /* By two triangular systems: cuSOLVER's solver, potrsBatched() of version 12.0, writes above L's diagonal. */
-static bool solve_chunk(const struct chunk *chunk, size_t n, size_t nrhs, const double *l, double *b)
+static bool solve_chunk(const struct matrix_chunk *chunk, size_t n, size_t nrhs, const double *l, double *b)
 {
     const struct cuda_session *cuda = chunk->cuda;
     const double one = 1;
@@ -101,7 +101,7 @@ static bool solve_chunk(const struct chunk *chunk, size_t n, size_t nrhs, const 
 static void cuda_cholesky_solve(size_t n, size_t nrhs, const double *l, double *b, size_t batch, void *work,
                                 int *info)
 {
-    struct chunk chunk = {.cuda = cuda_session()};
+    struct matrix_chunk chunk = {.cuda = cuda_session()};
     size_t count = chunk_size(batch, solve_doubles(n, nrhs), 0);
 
     solve_layout(&chunk, count, work);
@@ -111,7 +111,7 @@ static void cuda_cholesky_solve(size_t n, size_t nrhs, const double *l, double *
     }
 }
 
-static size_t blocks_layout(struct chunk *chunk, size_t rows, size_t count, void *memory)
+static size_t blocks_layout(struct matrix_chunk *chunk, size_t rows, size_t count, void *memory)
 {
     struct memory_layout layout = {memory, 0};
 
@@ -125,13 +125,13 @@ static size_t blocks_layout(struct chunk *chunk, size_t rows, size_t count, void
 static size_t cuda_inverse_blocks_bytes(size_t n, size_t block, size_t nblocks, size_t batch)
 {
     size_t rows = nblocks * block;
-    struct chunk chunk;
+    struct matrix_chunk chunk;
 
     return blocks_layout(&chunk, rows, chunk_size(batch, n * n, rows * rows), NULL);
 }
 
 /* scratch = T⁻¹ of the trailing triangles T of L. */
-static bool invert_triangles(const struct chunk *chunk, size_t n, size_t rows, const double *l)
+static bool invert_triangles(const struct matrix_chunk *chunk, size_t n, size_t rows, const double *l)
 {
     const struct cuda_session *cuda = chunk->cuda;
     const double one = 1;
@@ -145,8 +145,8 @@ static bool invert_triangles(const struct chunk *chunk, size_t n, size_t rows, c
 }
 
 /* Block k of T⁻ᵀ T⁻¹ = (L Lᵀ)⁻¹: the products of the columns of T⁻¹, which are 0 above the block. */
-static bool blocks_chunk(const struct chunk *chunk, size_t n, size_t block, size_t nblocks, const double *l,
-                         double *inverse)
+static bool blocks_chunk(const struct matrix_chunk *chunk, size_t n, size_t block, size_t nblocks,
+                         const double *l, double *inverse)
 {
     const struct cuda_session *cuda = chunk->cuda;
     size_t rows = nblocks * block, size = nblocks * block * block;
@@ -173,7 +173,7 @@ static bool blocks_chunk(const struct chunk *chunk, size_t n, size_t block, size
 static void inverse_blocks(const struct cuda_session *cuda, size_t n, size_t block, size_t nblocks,
                            const double *l, double *inverse, size_t batch, void *work, int *info)
 {
-    struct chunk chunk = {.cuda = cuda};
+    struct matrix_chunk chunk = {.cuda = cuda};
     size_t rows = nblocks * block, count = chunk_size(batch, n * n, rows * rows);
 
     blocks_layout(&chunk, rows, count, work);

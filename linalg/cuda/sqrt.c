@@ -11,7 +11,7 @@ struct needs {
 
 /* A chunk's arrays, and the eigenvalues and the eigensolver's workspace. */
 struct eigen {
-    struct chunk chunk;
+    struct matrix_chunk chunk;
     double *value; /* [count][n] */
     void *work, *host_work;
     struct needs has, needs; /* bytes of work and host_work; what the present chunk needs of them */
@@ -53,7 +53,7 @@ static bool ask_most(const struct cuda_session *cuda, size_t n, size_t batch, si
 static size_t lay_out(struct eigen *eigen, size_t n, size_t count, void *memory)
 {
     struct memory_layout layout = {memory, 0};
-    struct chunk *chunk = &eigen->chunk;
+    struct matrix_chunk *chunk = &eigen->chunk;
 
     chunk->info = memory_take(&layout, count, sizeof *chunk->info);
     chunk->their_info = memory_take(&layout, count, sizeof *chunk->their_info);
@@ -76,7 +76,7 @@ size_t cuda_inverse_sqrt_bytes(size_t n, size_t batch)
 /* The eigenvectors replace the matrices in scratch. cuSOLVER 11.7.1.2 needs a workspace of zeros. */
 static bool decompose(const struct eigen *eigen, size_t n)
 {
-    const struct chunk *chunk = &eigen->chunk;
+    const struct matrix_chunk *chunk = &eigen->chunk;
     const struct cuda_session *cuda = chunk->cuda;
     int order = (int)n;
 
@@ -96,7 +96,7 @@ static bool decompose(const struct eigen *eigen, size_t n)
 /* No NaN comes to the eigensolver, which may not end on one: an identity does in its place. */
 static bool sqrt_chunk(struct eigen *eigen, size_t n, double *a)
 {
-    const struct chunk *chunk = &eigen->chunk;
+    const struct matrix_chunk *chunk = &eigen->chunk;
     const struct cuda_session *cuda = chunk->cuda;
     const double one = 1, zero = 0;
     long long stride = (long long)(n * n);

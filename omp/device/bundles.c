@@ -11,7 +11,7 @@ bool offload_spots(struct offload *offload, const struct span *bundle, size_t nb
 {
     const struct spots *all = offload->bundle_spots;
     struct spot_scratch *scratch = offload->spot_scratch;
-    const size_t nwave = offload->sizes.nwave, count = nbundle * nwave;
+    const size_t nwave = offload->sizes.bundle.nwave, count = nbundle * nwave;
     const int teams = offload_teams(offload, count), team = offload->device->team_size;
 
     for (size_t b = 0; b < nbundle; b++) {
@@ -19,7 +19,7 @@ bool offload_spots(struct offload *offload, const struct span *bundle, size_t nb
                     nwave);
         offload->host_bundle_overlaps[b].nspec = bundle[b].count;
         offload->host_bundle_overlaps[b].nwave = nwave;
-        offload->host_bundle_overlaps[b].wave_halfwidth = offload->sizes.wave_halfwidth;
+        offload->host_bundle_overlaps[b].wave_halfwidth = offload->sizes.bundle.wave_halfwidth;
     }
     if (!device_upload(offload->bundle_spots, offload->host_bundle_spots, nbundle * sizeof(struct spots)) ||
         !device_upload(offload->bundle_overlaps, offload->host_bundle_overlaps,
@@ -41,39 +41,40 @@ enum {
     RUN = 32
 }; /* wavelengths of one spectrum that a team has one after another: what they read is then at hand */
 
-/* The sums of a run of a bundle's spots, by a single member. */
-TEAM_BODY void sum_run_alone(const struct overlaps *overlaps, const struct spots *spots,
-                             const struct pixels *pixels, size_t spec, size_t first, size_t last,
+/* The sums of a run of wavelengths of one spectrum, by a single member. */
+TEAM_BODY void sum_run_alone(const struct bundle_view *bundle, size_t spec, struct span waves,
                              double *scratch)
 {
+    const struct overlaps *overlaps = bundle->overlaps;
     const size_t npair = overlaps_pairs(overlaps->wave_halfwidth, overlaps->spec_halfwidth);
 
-    for (size_t wave = first; wave < last; wave++) {
-        const size_t spot = spec * spots->nwave + wave;
-        const struct spot_sums sums = overlaps_of_spot(
-            overlaps, spots, pixels, spec, wave, 0, (int)pixels->ny, scratch, overlaps->sum + spot * npair);
+    for (size_t wave = waves.first; wave < span_end(waves); wave++) {
+        const struct spot_place at = {spec, wave, 0, (int)bundle->pixels->ny};
+        const size_t spot = spot_number(bundle->spots, &at);
 
-        overlaps_store(overlaps, spots, pixels, spot, sums);
+        overlaps_store(bundle, spot, overlaps_of_spot(bundle, &at, scratch, overlaps->sum + spot * npair));
     }
 }
 
 /* The same by a team of TEAM_SIZE, whose parts have a spot each; where there are no more they do the last one
  * for nothing. */
-TEAM_BODY void sum_run(struct member member, const struct overlaps *overlaps, const struct spots *spots,
-                       const struct pixels *pixels, size_t spec, size_t first, size_t last, double *scratch)
+TEAM_BODY void sum_run(struct member member, const struct bundle_view *bundle, size_t spec, struct span waves,
+                       double *scratch)
 {
     const struct member lane = team_part(member, TEAM_WARP);
     const size_t part = (size_t)(member.index / TEAM_WARP), parts = TEAM_SIZE / TEAM_WARP;
+    const struct overlaps *overlaps = bundle->overlaps;
     const size_t npair = overlaps_pairs(overlaps->wave_halfwidth, overlaps->spec_halfwidth);
 
-    for (size_t wave = first; wave < last; wave += parts) {
-        const bool is_one = wave + part < last;
-        const size_t own = is_one ? wave + part : last - 1, spot = spec * spots->nwave + own;
-        const struct spot_sums sums =
-            overlaps_by_lanes(lane, overlaps, spots, pixels, spec, own, 0, (int)pixels->ny, is_one,
-                              scratch + part * TEAM_WARP * TEAM_SUMS, overlaps->sum + spot * npair);
+    for (size_t wave = waves.first; wave < span_end(waves); wave += parts) {
+        const bool is_one = wave + part < span_end(waves);
+        const struct spot_place at = {spec, is_one ? wave + part : span_end(waves) - 1, 0,
+                                      (int)bundle->pixels->ny};
+        const size_t spot = spot_number(bundle->spots, &at);
+        const struct spot_sums sums = overlaps_by_lanes(
+            lane, bundle, &at, is_one, scratch + part * TEAM_WARP * TEAM_SUMS, overlaps->sum + spot * npair);
 
-        if (lane.index == 0 && is_one) overlaps_store(overlaps, spots, pixels, spot, sums);
+        if (lane.index == 0 && is_one) overlaps_store(bundle, spot, sums);
     }
 }
 
@@ -85,7 +86,7 @@ bool offload_overlaps(struct offload *offload, size_t nbundle)
     const size_t nx = offload->pixels.nx, ny = offload->pixels.ny;
     double *memory = offload->overlap_scratch;
     const size_t memory_size = offload_overlap_scratch(&offload->sizes, &offload->spots);
-    const size_t nspec = offload->sizes.bundle_nspec, nwave = offload->sizes.nwave,
+    const size_t nspec = offload->sizes.bundle.nspec, nwave = offload->sizes.bundle.nwave,
                  count = nbundle * nspec * nwave;
     const size_t nrun = (nwave + RUN - 1) / RUN, runs = nbundle * nspec * nrun;
     const int teams = offload_teams(offload, runs), team = offload->device->team_size;
@@ -94,17 +95,17 @@ bool offload_overlaps(struct offload *offload, size_t nbundle)
     is_device_ptr(all_spots, all_overlaps, image, ivar, memory)
 #pragma omp parallel num_threads(team)
     for (size_t k = (size_t)omp_get_team_num(); k < runs; k += (size_t)omp_get_num_teams()) {
-        const size_t bundle = k / (nspec * nrun), spec = k % nspec, first = k / nspec % nrun * RUN;
-        const size_t last = first + RUN < nwave ? first + RUN : nwave;
-        const struct spots *spots = all_spots + bundle;
+        const size_t number = k / (nspec * nrun), spec = k % nspec, first = k / nspec % nrun * RUN;
+        const struct span waves = span_between(first, first + RUN < nwave ? first + RUN : nwave);
         const struct pixels pixels = {nx, ny, image, ivar};
+        const struct bundle_view bundle = {all_spots + number, all_overlaps + number, &pixels};
         double *scratch = memory + (size_t)omp_get_team_num() * memory_size;
 
-        if (spec >= spots->nspec) continue; /* a smaller bundle */
+        if (spec >= bundle.spots->nspec) continue; /* a smaller bundle */
         if (team_member().count == 1)
-            sum_run_alone(all_overlaps + bundle, spots, &pixels, spec, first, last, scratch);
+            sum_run_alone(&bundle, spec, waves, scratch);
         else
-            sum_run(team_member(), all_overlaps + bundle, spots, &pixels, spec, first, last, scratch);
+            sum_run(team_member(), &bundle, spec, waves, scratch);
     }
     return device_download(offload->host_pixmask_fraction, offload->pixmask_fraction,
                            count * sizeof(double)) &&

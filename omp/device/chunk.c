@@ -14,7 +14,7 @@ static double *take_doubles(struct memory_layout *layout, size_t count)
     return memory_take(layout, count, sizeof(double));
 }
 
-static void set_sizes(const struct offload_shape *shape, struct chunk *chunk)
+static void set_sizes(const struct offload_shape *shape, struct patch_chunk *chunk)
 {
     chunk->shape = *shape;
     chunk->n = shape->nspec * shape->nwave;
@@ -24,7 +24,7 @@ static void set_sizes(const struct offload_shape *shape, struct chunk *chunk)
     chunk->normal_bytes = normal_equations_bytes(shape->nspec, shape->nwave, shape->wave_halfwidth);
 }
 
-static size_t banded_linalg_bytes(const struct chunk *chunk, const struct linalg *linalg)
+static size_t banded_linalg_bytes(const struct patch_chunk *chunk, const struct linalg *linalg)
 {
     struct linalg_root root = chunk_root(chunk);
 
@@ -34,51 +34,54 @@ static size_t banded_linalg_bytes(const struct chunk *chunk, const struct linalg
                     linalg_band_root_bytes(linalg, &root, 1));
 }
 
-static void take_banded(struct memory_layout *layout, const struct linalg *linalg, struct chunk *chunk)
+static void take_banded(struct memory_layout *layout, const struct linalg *linalg, struct patch_chunk *chunk)
 {
     const struct offload_shape *shape = &chunk->shape;
     size_t nsystem = chunk->npatch * shape->core_nspec;
 
     size_t inverse_bytes = linalg_band_size(chunk->n, chunk->bandwidths.zband) * sizeof(double);
 
-    chunk->matrix = take_doubles(layout, chunk->npatch * linalg_band_size(chunk->n, chunk->bandwidths.tband));
+    chunk->filled.matrix =
+        take_doubles(layout, chunk->npatch * linalg_band_size(chunk->n, chunk->bandwidths.tband));
     chunk->normal = memory_take(layout, chunk->npatch, max_size(chunk->normal_bytes, inverse_bytes));
     chunk->inverse = (double *)chunk->normal;
     chunk->spectra = decorrelate_take_arrays(layout, nsystem, shape->nwave, &chunk->bandwidths);
     chunk->linalg_bytes = banded_linalg_bytes(chunk, linalg);
 }
 
-static void take_dense(struct memory_layout *layout, const struct linalg *linalg, struct chunk *chunk)
+static void take_dense(struct memory_layout *layout, const struct linalg *linalg, struct patch_chunk *chunk)
 {
     const struct offload_shape *shape = &chunk->shape;
     size_t nsystem = chunk->npatch * shape->core_nspec, nwave = shape->nwave;
 
     chunk->normal = memory_take(layout, chunk->npatch, chunk->normal_bytes);
-    chunk->matrix = take_doubles(layout, chunk->npatch * chunk->n * chunk->n);
+    chunk->filled.matrix = take_doubles(layout, chunk->npatch * chunk->n * chunk->n);
     chunk->dense_root = take_doubles(layout, nsystem * nwave * nwave);
     chunk->linalg_bytes = dense_linalg_bytes(linalg, chunk->n, nwave, shape->core_nspec, chunk->npatch);
 }
 
-size_t chunk_results_layout(const struct chunk *chunk, char *memory, struct offload_results *results)
+size_t chunk_results_layout(const struct patch_chunk *chunk, char *memory, struct offload_results *results)
 {
     const struct offload_shape *shape = &chunk->shape;
     size_t nsystem = chunk->npatch * shape->core_nspec, nbin = nsystem * shape->core_nwave;
     struct memory_layout layout = {memory, 0};
 
     results->memory = memory;
-    results->flux = take_doubles(&layout, nbin);
-    results->ivar = take_doubles(&layout, nbin);
-    results->chi2pix = take_doubles(&layout, nbin);
-    results->resolution = memory_take(&layout, nbin * shape->ndiag, sizeof(float));
+    results->patch.flux = take_doubles(&layout, nbin);
+    results->patch.ivar = take_doubles(&layout, nbin);
+    results->patch.chi2pix = take_doubles(&layout, nbin);
+    results->patch.resolution = memory_take(&layout, nbin * shape->ndiag, sizeof(float));
     results->largest = take_doubles(&layout, chunk->npatch);
     results->solved = memory_take(&layout, chunk->npatch, sizeof(int));
     results->precise = memory_take(&layout, nsystem, sizeof(int));
     return layout.used;
 }
 
-size_t chunk_layout(const struct offload_shape *shape, size_t npatch, size_t teams,
-                    const struct linalg *linalg, char *memory, struct chunk *chunk)
+size_t chunk_layout(const struct offload *offload, const struct offload_shape *shape, size_t npatch,
+                    char *memory, struct patch_chunk *chunk)
 {
+    const struct linalg *linalg = offload->linalg;
+    const size_t teams = offload->device->teams;
     struct memory_layout layout = {memory, 0};
     char *results;
 
@@ -86,9 +89,9 @@ size_t chunk_layout(const struct offload_shape *shape, size_t npatch, size_t tea
     set_sizes(shape, chunk);
     chunk->npatch = npatch;
     chunk->prior = take_doubles(&layout, npatch * chunk->n);
-    chunk->diagonal = take_doubles(&layout, npatch * chunk->n);
-    chunk->x = take_doubles(&layout, npatch * chunk->rows);
-    chunk->deconvolved = take_doubles(&layout, npatch * chunk->n);
+    chunk->filled.diagonal = take_doubles(&layout, npatch * chunk->n);
+    chunk->filled.x = take_doubles(&layout, npatch * chunk->rows);
+    chunk->results.patch.deconvolved = take_doubles(&layout, npatch * chunk->n);
     chunk->pixel_scratch = memory_take(&layout, min_size(teams, npatch), quality_bytes(shape->npix));
     chunk->resolution =
         take_doubles(&layout, min_size(teams, npatch * shape->core_nspec) * shape->ndiag * shape->core_nwave);
@@ -103,6 +106,6 @@ size_t chunk_layout(const struct offload_shape *shape, size_t npatch, size_t tea
     chunk->results_bytes = chunk_results_layout(chunk, NULL, &chunk->results);
     results = memory_take(&layout, chunk->results_bytes, 1);
     chunk_results_layout(chunk, results, &chunk->results);
-    chunk->there = memory_take(&layout, 1, sizeof *chunk);
+    chunk->on_device = memory_take(&layout, 1, sizeof *chunk);
     return layout.used;
 }

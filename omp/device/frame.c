@@ -23,14 +23,14 @@ int offload_teams(const struct offload *offload, size_t count)
 size_t offload_overlap_scratch(const struct offload_sizes *sizes, const struct spots *spots)
 {
     const size_t parts = TEAM_SIZE / TEAM_WARP,
-                 npair = overlaps_pairs(sizes->wave_halfwidth, sizes->spec_halfwidth);
+                 npair = overlaps_pairs(sizes->bundle.wave_halfwidth, sizes->bundle.spec_halfwidth);
 
     return max_size(overlaps_scratch_size(spots) + npair, LANE_EXCHANGE + parts * npair);
 }
 
 static size_t spots_of_bundle(const struct offload_sizes *sizes)
 {
-    return sizes->bundle_nspec * sizes->nwave;
+    return sizes->bundle.nspec * sizes->bundle.nwave;
 }
 
 /* Doubles of a bundle's spots, with what may be read before and behind them. */
@@ -46,7 +46,8 @@ static size_t bundle_bytes(const struct offload *offload)
     return sizeof(struct spots) + sizeof(struct overlaps) + values_of_bundle(offload) * sizeof(double) +
            spots_of_bundle(sizes) *
                (2 * sizeof(int) +
-                (overlaps_pairs(sizes->wave_halfwidth, sizes->spec_halfwidth) + 3) * sizeof(double) +
+                (overlaps_pairs(sizes->bundle.wave_halfwidth, sizes->bundle.spec_halfwidth) + 3) *
+                    sizeof(double) +
                 sizeof(bool));
 }
 
@@ -100,7 +101,8 @@ static size_t block_bytes(const struct offload *offload, enum offload_block bloc
     case BLOCK_CORNERS:
         return 2 * nspot * sizeof(int);
     case BLOCK_SUMS:
-        return nspot * overlaps_pairs(offload->sizes.wave_halfwidth, offload->sizes.spec_halfwidth) *
+        return nspot *
+               overlaps_pairs(offload->sizes.bundle.wave_halfwidth, offload->sizes.bundle.spec_halfwidth) *
                sizeof(double);
     case BLOCK_Y:
     case BLOCK_WEIGHT:
@@ -198,10 +200,10 @@ static void place_bundles(struct offload *offload)
         spots->value = spots->memory + SPOT_LANES;
         spots->column = offload->corners + 2 * b * nspot;
         spots->row = spots->column + nspot;
-        overlaps->spec_halfwidth = offload->sizes.spec_halfwidth;
-        overlaps->sum =
-            offload->sums +
-            b * nspot * overlaps_pairs(offload->sizes.wave_halfwidth, offload->sizes.spec_halfwidth);
+        overlaps->spec_halfwidth = offload->sizes.bundle.spec_halfwidth;
+        overlaps->sum = offload->sums + b * nspot *
+                                            overlaps_pairs(offload->sizes.bundle.wave_halfwidth,
+                                                           offload->sizes.bundle.spec_halfwidth);
         overlaps->y = offload->y + b * nspot;
         overlaps->weight = offload->weight + b * nspot;
         overlaps->pixmask_fraction = offload->pixmask_fraction + b * nspot;
@@ -302,20 +304,22 @@ bool offload_await_pixels(struct offload *offload)
     return offload->is_copied;
 }
 
-enum status offload_open(struct offload *offload, const struct device *device, const struct linalg *linalg,
-                         const struct offload_sizes *sizes, const struct pixels *pixels,
-                         const struct spots *psf, struct error *error)
+enum status offload_open(struct offload *offload, const struct offload_frame *frame, struct error *error)
 {
+    const struct device *device = frame->device;
     double unused;
 
-    *offload = (struct offload){
-        .device = device, .linalg = linalg, .sizes = *sizes, .pixels = *pixels, .spots = *psf};
+    *offload = (struct offload){.device = device,
+                                .linalg = frame->linalg,
+                                .sizes = frame->sizes,
+                                .pixels = *frame->pixels,
+                                .spots = *frame->psf};
     offload->spots.memory = offload->spots.value = NULL;
     offload->spots.column = offload->spots.row = NULL;
     if (choose_sizes(offload) && reserve_all(offload)) {
-        if (copy_psf(offload, psf)) {
+        if (copy_psf(offload, frame->psf)) {
             place_bundles(offload);
-            begin_to_copy_pixels(offload, pixels);
+            begin_to_copy_pixels(offload, frame->pixels);
             return STATUS_OK;
         }
         return error_set(error, STATUS_DEVICE, "%s takes no data: use --device host", device->name);

@@ -8,24 +8,26 @@
 #include "omp/device/chunk.h"
 #include "omp/device/memory.h"
 
-size_t offload_patch_bytes(const struct offload_shape *shape, const struct linalg *linalg)
+size_t offload_patch_bytes(const struct device *device, const struct linalg *linalg,
+                           const struct offload_shape *shape)
 {
-    struct chunk chunk;
+    const struct device one_team = {.number = device->number, .teams = 1};
+    const struct offload offload = {.device = &one_team, .linalg = linalg};
+    struct patch_chunk chunk;
 
-    return chunk_layout(shape, 1, 1, linalg, NULL, &chunk);
+    return chunk_layout(&offload, shape, 1, NULL, &chunk);
 }
 
 size_t offload_patches_held(const struct offload *offload, const struct offload_shape *shape, size_t wanted)
 {
     const size_t teams = offload->device->teams;
     size_t fits = 0, above = wanted + 1;
-    struct chunk chunk;
+    struct patch_chunk chunk;
 
     while (above - fits > 1) {
         size_t middle = fits + (above - fits) / 2;
-        size_t bytes = chunk_layout(shape, middle, teams, offload->linalg, NULL, &chunk);
 
-        if (bytes <= offload->arena_bytes)
+        if (chunk_layout(offload, shape, middle, NULL, &chunk) <= offload->arena_bytes)
             fits = middle;
         else
             above = middle;
@@ -35,30 +37,32 @@ size_t offload_patches_held(const struct offload *offload, const struct offload_
 }
 
 /* Where patches of each band begin. */
-static void find_bands(const struct patch *patch, struct chunk *chunk)
+static void find_bands(const struct patch *patch, struct patch_chunk *chunk)
 {
     for (size_t c = 0; c <= LINALG_ROOT_BAND_MAX; c++) chunk->first_of[c] = chunk->npatch;
     for (size_t k = chunk->npatch; k-- > 0;) chunk->first_of[chunk_band(chunk, patch + k)] = k;
 }
 
-/* The chunk's arrays in the arena, and what they start from. False when the device fails. */
-static bool place(struct offload *offload, const struct offload_shape *shape, const struct patch *patch,
-                  const unsigned *bundle, size_t npatch, struct chunk *chunk)
+/* Lays the chunk's arrays out in the arena, with what they start from. False when the device fails. */
+static bool place_chunk(struct offload *offload, const struct offload_patches *patches,
+                        struct patch_chunk *chunk)
 {
-    size_t bytes =
-        chunk_layout(shape, npatch, offload->device->teams, offload->linalg, offload->arena, chunk);
+    const size_t npatch = patches->npatch;
+    size_t bytes = chunk_layout(offload, &patches->shape, npatch, offload->arena, chunk);
 
     if (bytes > offload->arena_bytes) return false;
     device_poison(offload->arena, bytes);
-    find_bands(patch, chunk);
+    find_bands(patches->patch, chunk);
+    chunk->regularize = patches->regularize;
+    chunk->psferr = patches->psferr;
     chunk->pixels = offload->pixels;
     chunk->spots = offload->bundle_spots;
     chunk->overlaps = offload->bundle_overlaps;
     chunk->overlap_scratch = offload->overlap_scratch;
     chunk->overlap_scratch_size = offload_overlap_scratch(&offload->sizes, &offload->spots);
     chunk->shared = offload->team_shared;
-    return device_upload((void *)chunk->patch, patch, npatch * sizeof *patch) &&
-           device_upload((void *)chunk->bundle, bundle, npatch * sizeof *bundle);
+    return device_upload((void *)chunk->patch, patches->patch, npatch * sizeof *patches->patch) &&
+           device_upload((void *)chunk->bundle, patches->bundle, npatch * sizeof *patches->bundle);
 }
 
 /* Marks patches whose systems failed; info[npatch] of one operation. */
@@ -68,40 +72,40 @@ static void note_failures(size_t npatch, int failed, const int *info, int *bad)
 }
 
 /* Cholesky factor and the band of the inverse, with x on the way. */
-static void factor_banded(const struct offload *offload, const struct chunk *chunk, int *info, int *bad)
+static void factor_banded(const struct offload *offload, const struct patch_chunk *chunk, int *info, int *bad)
 {
     const struct linalg *linalg = offload->linalg;
-    int failed = linalg_band_cholesky(linalg, chunk->n, chunk->bandwidths.tband, chunk->matrix, chunk->x,
-                                      chunk->npatch, info);
+    int failed = linalg_band_cholesky(linalg, chunk->n, chunk->bandwidths.tband, chunk->filled.matrix,
+                                      chunk->filled.x, chunk->npatch, info);
 
     note_failures(chunk->npatch, failed, info, bad);
     failed = linalg_band_inverse(linalg, chunk->n, chunk->bandwidths.tband, chunk->bandwidths.zband,
-                                 chunk->matrix, chunk->inverse, chunk->x, chunk->npatch, chunk->linalg,
-                                 chunk->linalg_bytes, info);
+                                 chunk->filled.matrix, chunk->inverse, chunk->filled.x, chunk->npatch,
+                                 chunk->linalg, chunk->linalg_bytes, info);
     note_failures(chunk->npatch, failed, info, bad);
 }
 
 /* x and the blocks of the inverse. The factor must be looked at before it is destroyed. */
-static void factor_dense(const struct offload *offload, const struct chunk *chunk, int *info, int *bad)
+static void factor_dense(const struct offload *offload, const struct patch_chunk *chunk, int *info, int *bad)
 {
     const struct linalg *linalg = offload->linalg;
-    const int teams = offload_teams(offload, chunk->npatch), team = offload->device->team_size;
-    int failed = linalg_cholesky(linalg, chunk->n, chunk->matrix, chunk->npatch, chunk->linalg,
+    const struct launch launch = {offload_teams(offload, chunk->npatch), offload->device->team_size};
+    int failed = linalg_cholesky(linalg, chunk->n, chunk->filled.matrix, chunk->npatch, chunk->linalg,
                                  chunk->linalg_bytes, info);
 
     note_failures(chunk->npatch, failed, info, bad);
-    failed = linalg_cholesky_solve(linalg, chunk->n, 1, chunk->matrix, chunk->x, chunk->npatch, chunk->linalg,
-                                   chunk->linalg_bytes, info);
+    failed = linalg_cholesky_solve(linalg, chunk->n, 1, chunk->filled.matrix, chunk->filled.x, chunk->npatch,
+                                   chunk->linalg, chunk->linalg_bytes, info);
     note_failures(chunk->npatch, failed, info, bad);
-    chunk_gather(chunk->there, chunk->npatch, teams, team);
-    failed =
-        linalg_inverse_blocks(linalg, chunk->n, chunk->shape.nwave, chunk->shape.core_nspec, chunk->matrix,
-                              chunk->dense_root, chunk->npatch, chunk->linalg, chunk->linalg_bytes, info);
+    chunk_gather(chunk->on_device, chunk->npatch, launch);
+    failed = linalg_inverse_blocks(linalg, chunk->n, chunk->shape.nwave, chunk->shape.core_nspec,
+                                   chunk->filled.matrix, chunk->dense_root, chunk->npatch, chunk->linalg,
+                                   chunk->linalg_bytes, info);
     note_failures(chunk->npatch, failed, info, bad);
 }
 
 /* What linalg_band_root() works on for the patches first ... last - 1, which are all that have band c. */
-static struct linalg_root root_of_band(const struct chunk *chunk, size_t c, size_t first, size_t last)
+static struct linalg_root root_of_band(const struct patch_chunk *chunk, size_t c, size_t first, size_t last)
 {
     const size_t core = chunk->shape.core_nspec, system = first * core;
     struct linalg_root root = chunk_root(chunk);
@@ -118,7 +122,7 @@ static struct linalg_root root_of_band(const struct chunk *chunk, size_t c, size
 }
 
 /* The patches are in the order of their bandwidths. */
-static int take_banded_roots(const struct offload *offload, const struct chunk *chunk, int *info)
+static int take_banded_roots(const struct offload *offload, const struct patch_chunk *chunk, int *info)
 {
     struct linalg_root root[LINALG_ROOT_BAND_MAX];
     size_t nroot = 0;
@@ -134,7 +138,7 @@ static int take_banded_roots(const struct offload *offload, const struct chunk *
 }
 
 /* Square roots of all core spectra; info[npatch * core_nspec]. */
-static int take_roots(const struct offload *offload, const struct chunk *chunk, int *info)
+static int take_roots(const struct offload *offload, const struct patch_chunk *chunk, int *info)
 {
     if (!chunk->shape.dense) return take_banded_roots(offload, chunk, info);
     return linalg_inverse_sqrt(offload->linalg, chunk->shape.nwave, chunk->dense_root,
@@ -142,7 +146,7 @@ static int take_roots(const struct offload *offload, const struct chunk *chunk, 
                                info);
 }
 
-static bool place_results(const struct chunk *chunk, struct offload_results *results)
+static bool place_results(const struct patch_chunk *chunk, struct offload_results *results)
 {
     char *memory = offload_reserve(BLOCK_HOST_RESULTS, chunk->results_bytes);
 
@@ -151,7 +155,7 @@ static bool place_results(const struct chunk *chunk, struct offload_results *res
 }
 
 /* What the linear algebra said of the systems, in the results' terms. */
-static void merge_failures(const struct chunk *chunk, const int *bad, int failed, const int *info,
+static void merge_failures(const struct patch_chunk *chunk, const int *bad, int failed, const int *info,
                            struct offload_results *results)
 {
     const size_t core = chunk->shape.core_nspec;
@@ -174,33 +178,34 @@ static double end_stage(double start, double *seconds)
     return now;
 }
 
-static bool solve(struct offload *offload, const struct chunk *chunk, int *info, int *bad,
-                  struct offload_results *results)
+static bool solve_chunk(struct offload *offload, const struct patch_chunk *chunk, int *info, int *bad,
+                        struct offload_results *results)
 {
-    const struct chunk *there = chunk->there;
+    const struct patch_chunk *on_device = chunk->on_device;
     const size_t npatch = chunk->npatch, nsystem = npatch * chunk->shape.core_nspec;
-    const int team = offload->device->team_size, teams = offload_teams(offload, npatch);
+    const struct launch by_patch = {offload_teams(offload, npatch), offload->device->team_size};
+    const struct launch by_spectrum = {offload_teams(offload, nsystem), offload->device->team_size};
     double now = omp_get_wtime();
     bool copied;
     int failed;
 
     stage_push("normal equations");
-    chunk_fill(there, npatch, teams, team);
+    chunk_fill(on_device, npatch, by_patch);
     now = end_stage(now, &results->normal_seconds);
     stage_push("factor and inverse");
     if (chunk->shape.dense) {
         factor_dense(offload, chunk, info, bad);
     } else {
         factor_banded(offload, chunk, info, bad);
-        chunk_gather(there, npatch, teams, team);
+        chunk_gather(on_device, npatch, by_patch);
     }
     now = end_stage(now, &results->solve_seconds);
     stage_push("square roots");
     failed = take_roots(offload, chunk, info);
-    chunk_decorrelate(there, nsystem, offload_teams(offload, nsystem), team);
+    chunk_decorrelate(on_device, nsystem, by_spectrum);
     now = end_stage(now, &results->solve_seconds);
     stage_push("chi2pix");
-    chunk_quality(there, npatch, teams, team);
+    chunk_quality(on_device, npatch, by_patch);
     now = end_stage(now, &results->quality_seconds);
     stage_push("results");
     copied = device_download(results->memory, chunk->results.memory, chunk->results_bytes);
@@ -209,22 +214,20 @@ static bool solve(struct offload *offload, const struct chunk *chunk, int *info,
     return copied;
 }
 
-bool offload_solve(struct offload *offload, const struct offload_shape *shape, const struct patch *patch,
-                   const unsigned *bundle, size_t npatch, double regularize, double psferr,
+bool offload_solve(struct offload *offload, const struct offload_patches *patches,
                    struct offload_results *results)
 {
-    struct chunk chunk;
-    bool placed = place(offload, shape, patch, bundle, npatch, &chunk);
-    int *info = memory_zeroed(npatch * max_size(1, shape->core_nspec), sizeof *info);
+    const size_t npatch = patches->npatch;
+    struct patch_chunk chunk;
+    bool placed = place_chunk(offload, patches, &chunk);
+    int *info = memory_zeroed(npatch * max_size(1, patches->shape.core_nspec), sizeof *info);
     int *bad = memory_zeroed(npatch, sizeof *bad);
     bool done = false;
 
     *results = (struct offload_results){0};
-    chunk.regularize = regularize;
-    chunk.psferr = psferr;
     if (placed && info && bad && place_results(&chunk, results) &&
-        device_upload(chunk.there, &chunk, sizeof chunk)) {
-        done = solve(offload, &chunk, info, bad, results);
+        device_upload(chunk.on_device, &chunk, sizeof chunk)) {
+        done = solve_chunk(offload, &chunk, info, bad, results);
     }
     free(info);
     free(bad);

@@ -7,36 +7,37 @@
 #include "base/memory.h"
 #include "omp/decorrelate.h"
 #include "omp/kernels/banded.h"
+#include "omp/kernels/decorrelate.h"
 
 enum { TILE = LINALG_TILE };
 
 /* Sizes of a patch's systems. */
-struct shape {
-    size_t nspec, nwave, core_nspec;
+struct banded_shape {
+    size_t nspec, nwave, core_nspec, core_nwave;
     size_t n; /* unknowns, wavelength-major */
     struct bandwidths bandwidths;
 };
 
-struct workspace {
-    double *matrix;                    /* tiles of M, then of L */
+/* Where everything stands in the workspace. */
+struct banded_arrays {
+    struct filled_system filled;       /* tiles of M, then of L; x[8 ntile]; diagonal[n] */
     double *inverse;                   /* tiles of C */
-    double *x;                         /* [8 ntile] */
-    double *diagonal;                  /* [n] of M */
     struct decorrelate_arrays spectra; /* [core] */
+    double *resolution;                /* [2 half + 1][core wave] of one spectrum */
     int *info;                         /* [core] */
-    size_t *todo;                      /* [core] core spectra that are not yet resolved */
-    void *linalg;
-    size_t linalg_bytes;
+    size_t *todo;                      /* [core + 1] how many core spectra are not yet precise, and which */
+    struct workspace linalg;
 };
 
-static struct shape shape_of(size_t nspec, size_t nwave, size_t core_nspec, size_t wave_halfwidth,
-                             size_t ndiag, bool wide)
+static struct banded_shape shape_of_patch(const struct patch *patch, size_t ndiag, bool wide)
 {
-    return (struct shape){.nspec = nspec,
-                          .nwave = nwave,
-                          .core_nspec = core_nspec,
-                          .n = nspec * nwave,
-                          .bandwidths = decorrelate_bandwidths(nspec, wave_halfwidth, ndiag, wide)};
+    return (struct banded_shape){
+        .nspec = patch->nspec,
+        .nwave = patch->nwave,
+        .core_nspec = patch->core_nspec,
+        .core_nwave = patch->core_nwave,
+        .n = patch->nspec * patch->nwave,
+        .bandwidths = decorrelate_bandwidths(patch->nspec, patch->wave_halfwidth, ndiag, wide)};
 }
 
 static double *take(struct memory_layout *layout, size_t count)
@@ -44,122 +45,156 @@ static double *take(struct memory_layout *layout, size_t count)
     return memory_take(layout, count, sizeof(double));
 }
 
-/* Returns the bytes; lays the arrays out when memory is not NULL. */
-static size_t lay_out(const struct linalg *linalg, const struct shape *shape, char *memory,
-                      struct workspace *work)
+/* Returns the bytes of a wide shape's arrays; lays them out when memory is not NULL. */
+static size_t lay_out(const struct linalg *linalg, const struct banded_shape *shape, char *memory,
+                      struct banded_arrays *work)
 {
     struct memory_layout layout = {memory, 0};
+    const struct bandwidths *widths = &shape->bandwidths;
     size_t core = shape->core_nspec, nwave = shape->nwave;
     struct linalg_root root;
 
-    work->matrix = take(&layout, linalg_band_size(shape->n, shape->bandwidths.tband));
-    work->inverse = take(&layout, linalg_band_size(shape->n, shape->bandwidths.zband));
-    work->x = take(&layout, TILE * linalg_band_ntile(shape->n));
-    work->diagonal = take(&layout, shape->n);
-    work->spectra = decorrelate_take_arrays(&layout, core, nwave, &shape->bandwidths);
+    work->filled.matrix = take(&layout, linalg_band_size(shape->n, widths->tband));
+    work->inverse = take(&layout, linalg_band_size(shape->n, widths->zband));
+    work->filled.x = take(&layout, TILE * linalg_band_ntile(shape->n));
+    work->filled.diagonal = take(&layout, shape->n);
+    work->spectra = decorrelate_take_arrays(&layout, core, nwave, widths);
+    work->resolution = take(&layout, (2 * widths->half + 1) * shape->core_nwave);
     work->info = memory_take(&layout, core, sizeof(int));
-    work->todo = memory_take(&layout, core, sizeof(size_t));
-    root = decorrelate_linalg_root(&work->spectra, nwave, &shape->bandwidths);
+    work->todo = memory_take(&layout, core + 1, sizeof(size_t));
+    root = decorrelate_linalg_root(&work->spectra, nwave, widths);
     root.batch = core;
-    work->linalg_bytes = max_size(
-        linalg_band_inverse_bytes(linalg, shape->n, shape->bandwidths.tband, shape->bandwidths.zband, 1),
-        linalg_band_root_bytes(linalg, &root, 1));
-    if (work->linalg_bytes == SIZE_MAX) return SIZE_MAX;
-    work->linalg = memory_take(&layout, work->linalg_bytes, 1);
+    work->linalg.bytes =
+        max_size(linalg_band_inverse_bytes(linalg, shape->n, widths->tband, widths->zband, 1),
+                 linalg_band_root_bytes(linalg, &root, 1));
+    if (work->linalg.bytes == SIZE_MAX) return SIZE_MAX;
+    work->linalg.memory = memory_take(&layout, work->linalg.bytes, 1);
     return layout.used;
 }
 
-size_t banded_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec,
-                    size_t wave_halfwidth, size_t ndiag)
+size_t banded_bytes(const struct linalg *linalg, const struct patch *largest, size_t ndiag)
 {
-    struct shape shape = shape_of(nspec, nwave, core_nspec, wave_halfwidth, ndiag, true);
-    struct workspace work = {0};
+    const struct banded_shape shape = shape_of_patch(largest, ndiag, true);
+    struct banded_arrays work = {0};
 
     return lay_out(linalg, &shape, NULL, &work);
 }
 
-static bool factor(const struct linalg *linalg, const struct shape *shape, const struct workspace *work)
+/* The arrays of a patch; false when the workspace is too small. Wide or not, they stand in the same places.
+ */
+static bool place_arrays(const struct patch_system *system, struct workspace work,
+                         struct banded_arrays *arrays)
 {
+    const struct banded_shape wide = shape_of_patch(system->patch, system->ndiag, true);
+
+    return lay_out(system->linalg, &wide, work.memory, arrays) <= work.bytes;
+}
+
+static bool factor(const struct linalg *linalg, const struct banded_shape *shape,
+                   const struct banded_arrays *work)
+{
+    const size_t tband = shape->bandwidths.tband;
     int info;
 
-    return linalg_band_cholesky(linalg, shape->n, shape->bandwidths.tband, work->matrix, work->x, 1, &info) ==
+    return linalg_band_cholesky(linalg, shape->n, tband, work->filled.matrix, work->filled.x, 1, &info) ==
                0 &&
-           banded_is_regular(team_of_one(), shape->bandwidths.tband, shape->n, work->matrix, work->diagonal,
+           banded_is_regular(team_of_one(), tband, shape->n, work->filled.matrix, work->filled.diagonal,
                              NULL);
 }
 
-/* The diagonals of C_ss, and the vectors that Q_s is to multiply, for the spectra still to be done. */
-static void gather(const struct patch *patch, const struct shape *shape, const struct workspace *work,
-                   const double *deconvolved, const size_t *todo, size_t ntodo)
-{
-    size_t nspec = shape->nspec, nwave = shape->nwave;
-
-    for (size_t k = 0; k < ntodo; k++) {
-        size_t spec = patch->core_spec + todo[k];
-
-        decorrelate_diagonals(work->inverse, shape->bandwidths.zband, nspec, nwave, spec, shape->bandwidths.c,
-                              work->spectra.c + k * (shape->bandwidths.c + 1) * nwave);
-        decorrelate_vectors(nwave, deconvolved + spec * nwave,
-                            work->spectra.vector + k * DECORRELATE_VECTORS * nwave);
-    }
-}
-
-/* C's band, and with it, at first, the second half of the solution. */
-static bool invert(const struct linalg *linalg, const struct shape *shape, const struct workspace *work,
-                   double *x)
+/* C's band, and with it, unless x is NULL, the second half of the solution. */
+static bool invert(const struct linalg *linalg, const struct banded_shape *shape,
+                   const struct banded_arrays *work, double *x)
 {
     int info;
 
     return linalg_band_inverse(linalg, shape->n, shape->bandwidths.tband, shape->bandwidths.zband,
-                               work->matrix, work->inverse, x, 1, work->linalg, work->linalg_bytes,
-                               &info) == 0;
+                               work->filled.matrix, work->inverse, x, 1, work->linalg.memory,
+                               work->linalg.bytes, &info) == 0;
 }
 
-/* Resolves the spectra listed in todo; those that turn out imprecise stay there. Returns how many. */
-static size_t decorrelate(const struct linalg *linalg, const struct patch *patch, const struct shape *shape,
-                          const struct workspace *work, struct solution *solution, size_t *todo, size_t ntodo)
+/* The diagonals of C_ss, and the vectors that Q_s is to multiply, for the spectra still to be done. */
+static void gather(const struct patch *patch, const struct banded_shape *shape,
+                   const struct banded_arrays *work, const double *deconvolved)
+{
+    const size_t nwave = shape->nwave, c = shape->bandwidths.c;
+    const struct inverse_tiles inverse = {work->inverse, shape->bandwidths.zband, shape->nspec, nwave};
+
+    for (size_t k = 0; k < work->todo[0]; k++) {
+        size_t spec = patch->core_spec + work->todo[1 + k];
+
+        decorrelate_diagonals(team_of_one(), &inverse, spec, c, work->spectra.c + k * (c + 1) * nwave);
+        decorrelate_vectors(team_of_one(), nwave, deconvolved + spec * nwave,
+                            work->spectra.vector + k * DECORRELATE_VECTORS * nwave);
+    }
+}
+
+/* Decorrelates core spectrum s; false when it is not precise. */
+static bool decorrelate_one(const struct patch *patch, const struct spectrum_root *root,
+                            const struct banded_arrays *work, size_t s, struct patch_result *result)
+{
+    const size_t bins = patch->core_nwave, ndiag = 2 * root->half + 1;
+    const struct span waves = {patch->core_wave, bins};
+    const struct spectrum_out out = {result->flux + s * bins, result->ivar + s * bins, work->resolution};
+
+    if (!decorrelate_spectrum(team_of_one(), root, waves, NULL, out) ||
+        !decorrelate_is_precise(team_of_one(), root, waves, root->nwave, banded_flux_error, NULL)) {
+        return false;
+    }
+    round_resolution(team_of_one(), ndiag * bins, work->resolution, result->resolution + s * ndiag * bins);
+    return true;
+}
+
+/* Decorrelates the spectra still to be done; those that turn out imprecise stay to be done. */
+static void decorrelate_all(const struct patch_system *system, const struct banded_shape *shape,
+                            const struct banded_arrays *work, struct patch_result *result)
 {
     struct linalg_root root = decorrelate_linalg_root(&work->spectra, shape->nwave, &shape->bandwidths);
-    size_t nwave = shape->nwave, bins = patch->core_nwave, left = 0;
+    const size_t count = work->todo[0];
 
-    gather(patch, shape, work, solution->deconvolved, todo, ntodo);
-    root.batch = ntodo;
-    linalg_band_root(linalg, &root, 1, work->linalg, work->linalg_bytes, work->info);
-    for (size_t k = 0; k < ntodo; k++) {
-        size_t s = todo[k];
-        double *flux = solution->flux + s * bins, *ivar = solution->ivar + s * bins;
-        struct spectrum_root spectrum = decorrelate_root(&root, k);
+    gather(system->patch, shape, work, result->deconvolved);
+    root.batch = count;
+    linalg_band_root(system->linalg, &root, 1, work->linalg.memory, work->linalg.bytes, work->info);
+    work->todo[0] = 0;
+    for (size_t k = 0; k < count; k++) {
+        const size_t s = work->todo[1 + k];
+        const struct spectrum_root spectrum = decorrelate_root(&root, k);
 
-        if (work->info[k] != 0 ||
-            !decorrelate_spectrum(&spectrum, patch->core_wave, bins, flux, ivar,
-                                  solution->resolution + s * (2 * shape->bandwidths.half + 1) * bins) ||
-            !decorrelate_is_precise(&spectrum, patch->core_wave, bins, nwave, banded_flux_error)) {
-            todo[left++] = s;
-        }
+        if (work->info[k] != 0 || !decorrelate_one(system->patch, &spectrum, work, s, result))
+            work->todo[1 + work->todo[0]++] = s;
     }
-    return left;
 }
 
-enum solved banded_solve(const struct linalg *linalg, const struct patch *patch,
-                         const struct normal_equations *normal, const double *prior, size_t ndiag,
-                         struct solution *solution, void *memory, size_t work_bytes)
+enum solved banded_solve(const struct patch_system *system, struct workspace work,
+                         struct patch_result *result)
 {
-    struct shape shape, wide;
-    struct workspace work = {0};
-    size_t left = patch->core_nspec;
+    const struct patch *patch = system->patch;
+    struct banded_arrays arrays = {0};
+    struct banded_shape shape;
 
-    if (!decorrelate_is_possible(patch->wave_halfwidth, ndiag))
-        return IMPRECISE; /* spots too large for the root */
-    wide = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->wave_halfwidth, ndiag, true);
-    shape = shape_of(patch->nspec, patch->nwave, patch->core_nspec, patch->wave_halfwidth, ndiag, false);
-    if (lay_out(linalg, &wide, memory, &work) > work_bytes) return SINGULAR;
-    banded_fill(team_of_one(), shape.bandwidths.tband, normal, prior, work.matrix, work.x, work.diagonal);
-    if (!factor(linalg, &shape, &work) || !invert(linalg, &shape, &work, work.x)) return SINGULAR;
-    banded_deconvolved(team_of_one(), shape.nspec, shape.nwave, work.x, solution->deconvolved);
-    for (size_t s = 0; s < left; s++) work.todo[s] = s;
-    left = decorrelate(linalg, patch, &shape, &work, solution, work.todo, left);
-    if (left > 0 && wide.bandwidths.c > shape.bandwidths.c && invert(linalg, &wide, &work, NULL)) {
-        left = decorrelate(linalg, patch, &wide, &work, solution, work.todo, left);
-    }
-    return left == 0 ? SOLVED : IMPRECISE;
+    if (!decorrelate_is_possible(patch->wave_halfwidth, system->ndiag))
+        return IMPRECISE; /* spots too large */
+    if (!place_arrays(system, work, &arrays)) return SINGULAR;
+    shape = shape_of_patch(patch, system->ndiag, false);
+    banded_fill(team_of_one(), shape.bandwidths.tband, system->normal, system->prior, &arrays.filled);
+    if (!factor(system->linalg, &shape, &arrays)) return SINGULAR;
+    if (!invert(system->linalg, &shape, &arrays, arrays.filled.x)) return SINGULAR;
+    banded_deconvolved(team_of_one(), shape.nspec, shape.nwave, arrays.filled.x, result->deconvolved);
+    arrays.todo[0] = patch->core_nspec;
+    for (size_t s = 0; s < patch->core_nspec; s++) arrays.todo[1 + s] = s;
+    decorrelate_all(system, &shape, &arrays, result);
+    return arrays.todo[0] == 0 ? SOLVED : IMPRECISE;
+}
+
+enum solved banded_solve_wide(const struct patch_system *system, struct workspace work,
+                              struct patch_result *result)
+{
+    const struct banded_shape shape = shape_of_patch(system->patch, system->ndiag, false),
+                              wide = shape_of_patch(system->patch, system->ndiag, true);
+    struct banded_arrays arrays = {0};
+
+    if (!place_arrays(system, work, &arrays) || wide.bandwidths.c <= shape.bandwidths.c) return IMPRECISE;
+    if (!invert(system->linalg, &wide, &arrays, NULL)) return IMPRECISE;
+    decorrelate_all(system, &wide, &arrays, result);
+    return arrays.todo[0] == 0 ? SOLVED : IMPRECISE;
 }

@@ -9,9 +9,16 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "omp/host/subdomain.h"
+#include "omp/kernels/decorrelate.h"
 #include "omp/solver.h"
 
-enum { TILE = LINALG_TILE, CORE = 5, PADDING = 1, ROUNDS = 40 };
+enum {
+    TILE = LINALG_TILE,
+    CORE = 5,    /* spectra of a subdomain whose solution counts */
+    PADDING = 1, /* spectra on each side of these */
+    ROUNDS = 40,
+    MARGIN = 20 /* wavelengths on each side of a bin where a cut of S still matters */
+};
 
 /* Rounds end when the next one, which shrinks as the last one did, would change no flux by more than this, in
  * units of what a lone bin's error would be. */
@@ -53,7 +60,7 @@ static size_t scratch_bytes(const struct bundle_solver *solver, size_t nspec, si
                     linalg_band_root_bytes(solver->linalg, &root, 1));
 }
 
-static bool alloc_groups(struct bundle_solver *solver, size_t nspec)
+static bool alloc_subdomains(struct bundle_solver *solver, size_t nspec)
 {
     size_t largest = min_size(nspec, CORE + 2 * PADDING), n = largest * solver->nwave;
 
@@ -70,10 +77,12 @@ static bool alloc_groups(struct bundle_solver *solver, size_t nspec)
     return solver->subdomain != NULL;
 }
 
-enum status bundle_solver_alloc(struct bundle_solver *solver, const struct linalg *linalg, size_t nspec,
-                                size_t nwave, size_t wave_halfwidth, size_t half, struct error *error)
+enum status bundle_solver_alloc(struct bundle_solver *solver, const struct linalg *linalg,
+                                const struct bundle_sizes *sizes, size_t half, struct error *error)
 {
-    size_t largest = min_size(nspec, CORE + 2 * PADDING), zband;
+    const size_t nspec = sizes->nspec, nwave = sizes->nwave, wave_halfwidth = sizes->wave_halfwidth;
+    const size_t largest = min_size(nspec, CORE + 2 * PADDING);
+    size_t zband;
 
     memset(solver, 0, sizeof *solver);
     if (half > LINALG_ROOT_BAND_MAX) {
@@ -106,7 +115,7 @@ enum status bundle_solver_alloc(struct bundle_solver *solver, const struct linal
     solver->solved = memory_zeroed(nspec, sizeof(bool));
     solver->inverse = memory_raw(solver->nthread, solver->inverse_size * sizeof(double));
     solver->work = solver->work_bytes == SIZE_MAX ? NULL : memory_raw(solver->nthread, solver->work_bytes);
-    if (alloc_groups(solver, nspec) && solver->prior && solver->x && solver->residual && solver->c &&
+    if (alloc_subdomains(solver, nspec) && solver->prior && solver->x && solver->residual && solver->c &&
         solver->vector && solver->product && solver->root && solver->edge && solver->condition &&
         solver->solved && solver->inverse && solver->work) {
         return STATUS_OK;
@@ -137,8 +146,8 @@ void bundle_solver_free(struct bundle_solver *solver)
     memset(solver, 0, sizeof *solver);
 }
 
-/* residual[spec] -= the part of M x that spectrum `other` adds, r = other + reach - spec: overlaps of spec's
- * spots with later ones of the other, and of the other's spots with later ones of spec. */
+/* residual[spec] -= the part of M x that spectrum `other` adds, r = other + spec_halfwidth - spec: overlaps
+ * of spec's spots with later ones of the other, and of the other's spots with later ones of spec. */
 static void subtract_spectrum(const struct bundle_solver *solver, const struct overlaps *overlaps,
                               size_t spec, size_t other, size_t r)
 {
@@ -206,17 +215,18 @@ static bool has_unsolved(const struct bundle_solver *solver, const struct subdom
 
 static bool is_precise_everywhere(const struct spectrum_root *root)
 {
-    enum { STEP = 50, MARGIN = 20 };
+    enum { STEP = 50 };
 
     for (size_t w = 0; w < root->nwave; w += STEP) {
-        if (!decorrelate_is_precise(root, w, min_size(STEP, root->nwave - w), MARGIN,
-                                    bundle_solver_flux_error))
+        const struct span waves = {w, min_size(STEP, root->nwave - w)};
+
+        if (!decorrelate_is_precise(team_of_one(), root, waves, MARGIN, bundle_solver_flux_error, NULL))
             return false;
     }
     return true;
 }
 
-/* Roots of the spectra that are not yet solved, from `wave_halfwidth` diagonals of C_ss. Those that are
+/* Roots of the spectra that are not yet solved, from `band` diagonals of C_ss. Those that are
  * precise everywhere are done; the others may be taken again with a wider band. */
 static void take_roots(struct bundle_solver *solver, size_t band, bool is_last, size_t first, size_t last)
 {
@@ -230,15 +240,17 @@ static void take_roots(struct bundle_solver *solver, size_t band, bool is_last, 
         int info;
 
         if (solver->solved[s]) continue;
-        decorrelate_vectors(nwave, solver->x + s * nwave, solver->vector + s * DECORRELATE_VECTORS * nwave);
+        decorrelate_vectors(team_of_one(), nwave, solver->x + s * nwave,
+                            solver->vector + s * DECORRELATE_VECTORS * nwave);
         linalg_band_root(solver->linalg, &root, 1, work, solver->work_bytes, &info);
         spectrum = decorrelate_root(&root, 0);
         solver->solved[s] = info == 0 && (is_last || is_precise_everywhere(&spectrum));
     }
 }
 
-/* The prior of algorithm.md, block by block of wavelengths: a patch's share of a bundle each, so that a bin
- * counts as dim beside its neighbourhood, not beside the brightest of the whole bundle. */
+/* The prior (omp/README.md, "The mathematics"), block by block of wavelengths: a patch's share of a bundle
+ * each, so that a bin counts as dim beside its neighbourhood, not beside the brightest of the whole bundle.
+ */
 static void make_prior(struct bundle_solver *solver, const struct overlaps *overlaps, double regularize)
 {
     enum { BLOCK = 50, AROUND = 3 };
@@ -264,7 +276,7 @@ static void make_prior(struct bundle_solver *solver, const struct overlaps *over
     }
 }
 
-static void place_group(const struct bundle_solver *solver, size_t number, struct subdomain *subdomain)
+static void place_subdomain(const struct bundle_solver *solver, size_t number, struct subdomain *subdomain)
 {
     subdomain->core_first = number * CORE;
     subdomain->core_last = min_size(subdomain->core_first + CORE, solver->nspec);
@@ -290,7 +302,7 @@ bool bundle_solver_solve(struct bundle_solver *solver, const struct overlaps *ov
          g++) { /* all that needs a subdomain's factor, while it is in the cache */
         struct subdomain *subdomain = &solver->subdomain[g];
 
-        place_group(solver, g, subdomain);
+        place_subdomain(solver, g, subdomain);
         subdomain_load(solver, subdomain);
         if (subdomain_factor(solver, overlaps, subdomain)) {
             subdomain_invert(solver, subdomain, band_of(solver, false), subdomain->x, first, last);
@@ -310,9 +322,27 @@ bool bundle_solver_solve(struct bundle_solver *solver, const struct overlaps *ov
     return true;
 }
 
-struct spectrum_root bundle_solver_root(const struct bundle_solver *solver, size_t spec)
+bool bundle_solver_take(const struct bundle_solver *solver, const struct patch *patch, struct span core,
+                        double *scratch, struct patch_result *result)
 {
-    struct linalg_root root = root_of(solver, spec, band_of(solver, true));
+    const size_t bins = patch->core_nwave, ndiag = 2 * solver->half + 1;
+    const struct span waves = {patch->wave + patch->core_wave, bins};
 
-    return decorrelate_root(&root, 0);
+    for (size_t s = 0; s < patch->nspec; s++) {
+        memcpy(result->deconvolved + s * patch->nwave,
+               solver->x + (patch->spec + s) * solver->nwave + patch->wave, patch->nwave * sizeof(double));
+    }
+    for (size_t s = core.first; s < span_end(core); s++) {
+        const size_t spec = patch->spec + patch->core_spec + s;
+        const struct linalg_root batch = root_of(solver, spec, band_of(solver, true));
+        const struct spectrum_root root = decorrelate_root(&batch, 0);
+        const struct spectrum_out out = {result->flux + s * bins, result->ivar + s * bins, scratch};
+
+        if (!solver->solved[spec] || !decorrelate_spectrum(team_of_one(), &root, waves, NULL, out) ||
+            !decorrelate_is_precise(team_of_one(), &root, waves, MARGIN, bundle_solver_flux_error, NULL)) {
+            return false;
+        }
+        round_resolution(team_of_one(), ndiag * bins, scratch, result->resolution + s * ndiag * bins);
+    }
+    return true;
 }

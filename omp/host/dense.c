@@ -7,14 +7,14 @@
 #include "base/minmax.h"
 #include "omp/kernels/dense.h"
 
-struct workspace {
-    double *matrix;   /* [n][n] */
-    double *x;        /* [n] */
-    double *diagonal; /* [n] of the matrix, before it is factored */
-    double *root;     /* [core_nspec][nwave][nwave]: C_ss, then Q_s */
-    int *info;        /* [core_nspec] */
-    void *linalg;
-    size_t linalg_bytes;
+/* Where everything stands in the workspace. */
+struct dense_arrays {
+    struct filled_system filled; /* matrix[n][n], x[n], diagonal[n] */
+    double *root;                /* [core_nspec][nwave][nwave]: C_ss, then Q_s */
+    double *row_sum;             /* [nwave] of one Q_s */
+    double *resolution;          /* [ndiag][core wave] of one spectrum */
+    int *info;                   /* [core_nspec] */
+    struct workspace linalg;
 };
 
 size_t dense_linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, size_t core_nspec,
@@ -27,74 +27,82 @@ size_t dense_linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, s
     return max_size(bytes, linalg_inverse_sqrt_bytes(linalg, nwave, core_nspec * npatch));
 }
 
-size_t dense_bytes(const struct linalg *linalg, size_t nspec, size_t nwave, size_t core_nspec)
+/* Returns the bytes; lays the arrays out when memory is not NULL. SIZE_MAX: too large for the linear algebra.
+ */
+static size_t lay_out(const struct linalg *linalg, const struct patch *patch, size_t ndiag, char *memory,
+                      struct dense_arrays *work)
 {
-    size_t n = nspec * nwave, inner = dense_linalg_bytes(linalg, n, nwave, core_nspec, 1);
+    struct memory_layout layout = {memory, 0};
+    const size_t nwave = patch->nwave, n = patch->nspec * nwave, core = patch->core_nspec;
 
-    if (inner == SIZE_MAX) return SIZE_MAX;
-    return memory_round_up(n * n * sizeof(double)) + 2 * memory_round_up(n * sizeof(double)) +
-           memory_round_up(core_nspec * nwave * nwave * sizeof(double)) +
-           memory_round_up(core_nspec * sizeof(int)) + memory_round_up(inner);
+    work->linalg.bytes = dense_linalg_bytes(linalg, n, nwave, core, 1);
+    if (work->linalg.bytes == SIZE_MAX) return SIZE_MAX;
+    work->filled.matrix = memory_take(&layout, n * n, sizeof(double));
+    work->filled.x = memory_take(&layout, n, sizeof(double));
+    work->filled.diagonal = memory_take(&layout, n, sizeof(double));
+    work->root = memory_take(&layout, core * nwave * nwave, sizeof(double));
+    work->row_sum = memory_take(&layout, nwave, sizeof(double));
+    work->resolution = memory_take(&layout, ndiag * patch->core_nwave, sizeof(double));
+    work->info = memory_take(&layout, core, sizeof(int));
+    work->linalg.memory = memory_take(&layout, work->linalg.bytes, 1);
+    return layout.used;
 }
 
-static struct workspace place(const struct linalg *linalg, const struct patch *patch, void *memory)
+size_t dense_bytes(const struct linalg *linalg, const struct patch *largest, size_t ndiag)
 {
-    size_t n = patch->nspec * patch->nwave;
-    struct workspace work;
-    char *next = memory;
+    struct dense_arrays work = {0};
 
-    work.matrix = (double *)next;
-    next += memory_round_up(n * n * sizeof(double));
-    work.x = (double *)next;
-    next += memory_round_up(n * sizeof(double));
-    work.diagonal = (double *)next;
-    next += memory_round_up(n * sizeof(double));
-    work.root = (double *)next;
-    next += memory_round_up(patch->core_nspec * patch->nwave * patch->nwave * sizeof(double));
-    work.info = (int *)next;
-    next += memory_round_up(patch->core_nspec * sizeof(int));
-    work.linalg = next;
-    work.linalg_bytes = dense_linalg_bytes(linalg, n, patch->nwave, patch->core_nspec, 1);
-    return work;
+    return lay_out(linalg, largest, ndiag, NULL, &work);
 }
 
 static bool factor_and_invert(const struct linalg *linalg, const struct patch *patch,
-                              const struct workspace *work)
+                              const struct dense_arrays *work)
 {
+    const struct filled_system *filled = &work->filled;
+    const struct workspace scratch = work->linalg;
     size_t n = patch->nspec * patch->nwave;
     int info;
 
-    return linalg_cholesky(linalg, n, work->matrix, 1, work->linalg, work->linalg_bytes, &info) == 0 &&
-           dense_is_regular(team_of_one(), n, work->matrix, work->diagonal, NULL) &&
-           linalg_cholesky_solve(linalg, n, 1, work->matrix, work->x, 1, work->linalg, work->linalg_bytes,
+    return linalg_cholesky(linalg, n, filled->matrix, 1, scratch.memory, scratch.bytes, &info) == 0 &&
+           dense_is_regular(team_of_one(), n, filled->matrix, filled->diagonal, NULL) &&
+           linalg_cholesky_solve(linalg, n, 1, filled->matrix, filled->x, 1, scratch.memory, scratch.bytes,
                                  &info) == 0 &&
-           linalg_inverse_blocks(linalg, n, patch->nwave, patch->core_nspec, work->matrix, work->root, 1,
-                                 work->linalg, work->linalg_bytes, &info) == 0;
+           linalg_inverse_blocks(linalg, n, patch->nwave, patch->core_nspec, filled->matrix, work->root, 1,
+                                 scratch.memory, scratch.bytes, &info) == 0;
 }
 
-enum solved dense_solve(const struct linalg *linalg, const struct patch *patch,
-                        const struct normal_equations *normal, const double *prior, size_t ndiag,
-                        struct solution *solution, void *memory, size_t work_bytes)
+/* Decorrelates core spectrum s; false when a value is not a number. */
+static bool decorrelate_core(const struct patch_system *system, const struct dense_arrays *work, size_t s,
+                             struct patch_result *result)
 {
-    size_t nwave = patch->nwave, core_bins = patch->core_nwave;
-    struct workspace work = place(linalg, patch, memory);
+    const struct patch *patch = system->patch;
+    const size_t nwave = patch->nwave, bins = patch->core_nwave, ndiag = system->ndiag;
+    const struct dense_root root = {.q = work->root + s * nwave * nwave,
+                                    .x = result->deconvolved + (patch->core_spec + s) * nwave,
+                                    .row_sum = work->row_sum};
+    const struct spectrum_out out = {result->flux + s * bins, result->ivar + s * bins, work->resolution};
 
-    if (work_bytes < dense_bytes(linalg, patch->nspec, nwave, patch->core_nspec)) return SINGULAR;
-    dense_expand(team_of_one(), patch, normal, prior, work.matrix, work.x, work.diagonal);
-    if (!factor_and_invert(linalg, patch, &work)) return SINGULAR;
-    if (linalg_inverse_sqrt(linalg, nwave, work.root, patch->core_nspec, work.linalg, work.linalg_bytes,
-                            work.info) != 0) {
+    if (!dense_decorrelate(team_of_one(), patch, ndiag, &root, out)) return false;
+    round_resolution(team_of_one(), ndiag * bins, work->resolution, result->resolution + s * ndiag * bins);
+    return true;
+}
+
+enum solved dense_solve(const struct patch_system *system, struct workspace work, struct patch_result *result)
+{
+    const struct linalg *linalg = system->linalg;
+    const struct patch *patch = system->patch;
+    struct dense_arrays arrays = {0};
+
+    if (lay_out(linalg, patch, system->ndiag, work.memory, &arrays) > work.bytes) return SINGULAR;
+    dense_expand(team_of_one(), patch, system->normal, system->prior, &arrays.filled);
+    if (!factor_and_invert(linalg, patch, &arrays)) return SINGULAR;
+    if (linalg_inverse_sqrt(linalg, patch->nwave, arrays.root, patch->core_nspec, arrays.linalg.memory,
+                            arrays.linalg.bytes, arrays.info) != 0) {
         return SINGULAR;
     }
-    dense_deconvolved(team_of_one(), patch, work.x, solution->deconvolved);
+    dense_deconvolved(team_of_one(), patch, arrays.filled.x, result->deconvolved);
     for (size_t s = 0; s < patch->core_nspec; s++) {
-        bool good =
-            dense_decorrelate(team_of_one(), patch, ndiag, work.root + s * nwave * nwave,
-                              solution->deconvolved + (patch->core_spec + s) * nwave, NULL, work.matrix,
-                              solution->flux + s * core_bins, solution->ivar + s * core_bins,
-                              solution->resolution + s * ndiag * core_bins);
-
-        if (!good) return SINGULAR;
+        if (!decorrelate_core(system, &arrays, s, result)) return SINGULAR;
     }
     return SOLVED;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "omp/decorrelate.h"
+#include "omp/kernels/decorrelate.h"
 #include "omp/solver.h"
 
 enum { TILE = LINALG_TILE };
@@ -67,6 +68,7 @@ void subdomain_invert(struct bundle_solver *solver, const struct subdomain *subd
     size_t nspec = subdomain->nspec, nwave = solver->nwave, thread = (size_t)omp_get_thread_num();
     size_t zband = max_size(subdomain->tband, tiles_below(band, nspec, 0));
     double *inverse = solver->inverse + thread * solver->inverse_size;
+    const struct inverse_tiles tiles = {inverse, zband, nspec, nwave};
     int info = 1;
 
     linalg_band_inverse(solver->linalg, nspec * nwave, subdomain->tband, zband, subdomain->l, inverse, x, 1,
@@ -76,7 +78,7 @@ void subdomain_invert(struct bundle_solver *solver, const struct subdomain *subd
             solver->c + s * (decorrelate_band(solver->wave_halfwidth, solver->half, true) + 1) * nwave;
 
         if (solver->solved[s]) continue;
-        decorrelate_diagonals(inverse, zband, nspec, nwave, s - subdomain->first, band, c);
+        decorrelate_diagonals(team_of_one(), &tiles, s - subdomain->first, band, c);
         if (info != 0) c[0] = NAN; /* no root then */
     }
 }

@@ -8,6 +8,7 @@
 
 #include "base/team.h"
 #include "linalg/linalg.h"
+#include "omp/kernels/system.h"
 #include "omp/normal_equations.h"
 #include "omp/solver.h"
 
@@ -36,10 +37,11 @@ TEAM_BODY void banded_fill_matrix(struct member member, size_t tband, const stru
     team_sync(member);
 }
 
-/* M + diag(prior) in tiles; x[rows] = y, and diagonal[n], M's with the prior. */
+/* M + diag(prior). filled: matrix in tiles, x[rows] in whole tiles, diagonal[n]. */
 TEAM_BODY void banded_fill(struct member member, size_t tband, const struct normal_equations *normal,
-                           const double *prior, double *matrix, double *x, double *diagonal)
+                           const double *prior, const struct filled_system *filled)
 {
+    double *matrix = filled->matrix, *x = filled->x, *diagonal = filled->diagonal;
     const size_t n = normal->nspec * normal->nwave;
     const size_t rows = linalg_band_ntile(n) * LINALG_TILE;
 

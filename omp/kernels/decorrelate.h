@@ -1,5 +1,5 @@
-/* From C to the square root of S and on to the spectrum: the bodies that every backend runs, for the members
- * of a team. What they do is said in decorrelate.h. shared: [TEAM_SIZE], or NULL on a CPU. */
+/* From C to the square root of S and on to the spectrum: the bodies that host and device run, for the members
+ * of a team. shared: [TEAM_SIZE], or NULL on a CPU. */
 #ifndef UNSPOT_OMP_KERNELS_DECORRELATE_H
 #define UNSPOT_OMP_KERNELS_DECORRELATE_H
 
@@ -7,22 +7,36 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/span.h"
 #include "base/team.h"
 #include "omp/decorrelate.h"
+#include "omp/kernels/system.h"
 
-TEAM_BODY void decorrelate_take_diagonals(struct member member, const double *inverse, size_t zband,
-                                          size_t nspec, size_t nwave, size_t spec, size_t band, double *c)
+/* The tiles of C = M⁻¹ of some spectra that were solved together, as linalg_band_inverse() leaves them. */
+struct inverse_tiles {
+    const double *tiles;
+    size_t zband;        /* tiles below the diagonal */
+    size_t nspec, nwave; /* unknowns are wavelength-major */
+};
+
+/* c[band + 1][nwave]: the diagonals 0 ... band of C_ss of spectrum `spec`. */
+TEAM_BODY void decorrelate_diagonals(struct member member, const struct inverse_tiles *inverse, size_t spec,
+                                     size_t band, double *c)
 {
+    const size_t nspec = inverse->nspec, nwave = inverse->nwave;
+
     for (size_t d = 0; d <= band; d++) {
         for (team_share(member, w, nwave)) {
             size_t row = (w + d) * nspec + spec, column = w * nspec + spec;
 
-            c[d * nwave + w] = w + d < nwave ? inverse[linalg_inverse_index(zband, row, column)] : 0;
+            c[d * nwave + w] =
+                w + d < nwave ? inverse->tiles[linalg_inverse_index(inverse->zband, row, column)] : 0;
         }
     }
 }
 
-TEAM_BODY void decorrelate_make_vectors(struct member member, size_t nwave, const double *x, double *vector)
+/* vector[DECORRELATE_VECTORS][nwave] = 1, x */
+TEAM_BODY void decorrelate_vectors(struct member member, size_t nwave, const double *x, double *vector)
 {
     for (team_share(member, w, nwave)) {
         vector[w] = 1;
@@ -30,18 +44,20 @@ TEAM_BODY void decorrelate_make_vectors(struct member member, size_t nwave, cons
     }
 }
 
-TEAM_BODY bool decorrelate_make_spectrum(struct member member, const struct spectrum_root *root, size_t first,
-                                         size_t n, double *shared, double *flux, double *ivar,
-                                         double *resolution)
+/* flux, ivar and 2 half + 1 diagonals of R for some of the wavelengths. False when a row sum is 0 or a value
+ * is not a number. */
+TEAM_BODY bool decorrelate_spectrum(struct member member, const struct spectrum_root *root, struct span waves,
+                                    double *shared, struct spectrum_out out)
 {
+    const size_t first = waves.first, n = waves.count;
     double bad = 0;
 
     for (team_share(member, j, n)) {
         double sum = root->row_sum[first + j], product = root->product[first + j];
 
         if (sum == 0 || !isfinite(product / sum) || !isfinite(sum * sum)) bad = 1;
-        flux[j] = product / sum;
-        ivar[j] = sum * sum;
+        out.flux[j] = product / sum;
+        out.ivar[j] = sum * sum;
     }
     for (size_t k = 0; k <= 2 * root->half; k++) {
         size_t d = k < root->half ? root->half - k : k - root->half;
@@ -53,21 +69,24 @@ TEAM_BODY bool decorrelate_make_spectrum(struct member member, const struct spec
                 inside ? root->root[d * root->nwave + (row < column ? row : column)] / root->row_sum[row] : 0;
 
             if (!isfinite(value)) bad = 1;
-            resolution[k * n + j] = value;
+            out.resolution[k * n + j] = value;
         }
     }
     return team_largest(member, bad, shared) == 0;
 }
 
-TEAM_BODY bool decorrelate_check(struct member member, const struct spectrum_root *root, size_t first,
-                                 size_t n, size_t margin, double limit, double *shared)
+/* Whether cutting S at the edge of its band leaves the fluxes of these wavelengths within `limit` sigma;
+ * margin: wavelengths on each side whose cuts count as well. */
+TEAM_BODY bool decorrelate_is_precise(struct member member, const struct spectrum_root *root,
+                                      struct span waves, size_t margin, double limit, double *shared)
 {
+    const size_t first = waves.first, n = waves.count;
     /* Measured on the reference and on simulated frames of all cameras: the error of flux, in sigma, is at
      * most twice the relative size of S at the edge of its band times the largest S/N. */
     static const double error_factor = 3;
-    /* Beyond this spread rounding alone, 2.2e-16 times the spread, is no longer small. A bin without light
-     * beside bright ones gives 2e9. */
-    static const double spread_limit = 1e10;
+    /* Beyond this condition number rounding alone, 2.2e-16 times that number, is no longer small. A bin
+     * without light beside bright ones gives 2e9. */
+    static const double condition_limit = 1e10;
     size_t from = first > margin ? first - margin : 0, to = first + n + margin;
     double edge = 0, snr = 1;
 
@@ -77,7 +96,7 @@ TEAM_BODY bool decorrelate_check(struct member member, const struct spectrum_roo
         snr = fmax(snr, fabs(root->product[first + i])); /* flux sqrt(ivar) = Q x */
     edge = team_largest(member, edge, shared);
     snr = team_largest(member, snr, shared);
-    return root->condition <= spread_limit && error_factor * edge * snr <= limit;
+    return root->condition <= condition_limit && error_factor * edge * snr <= limit;
 }
 
 #endif

@@ -1,5 +1,5 @@
-/* The steps of the dense solver between those of linalg/: the bodies that every backend runs, for the members
- * of a team. shared: [TEAM_SIZE], or NULL on a CPU. */
+/* The steps of the dense solver between those of linalg/: the bodies that host and device run, for the
+ * members of a team. shared: [TEAM_SIZE], or NULL on a CPU. */
 #ifndef UNSPOT_OMP_KERNELS_DENSE_H
 #define UNSPOT_OMP_KERNELS_DENSE_H
 
@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/team.h"
+#include "omp/kernels/system.h"
 #include "omp/normal_equations.h"
 #include "omp/patch.h"
 #include "omp/solver.h"
@@ -22,12 +23,13 @@ TEAM_BODY size_t dense_spectrum_at(const struct patch *patch, size_t position)
     return position < patch->core_spec ? position : position + patch->core_nspec;
 }
 
-/* The lower triangle of M + diag(prior), column-major, and y, in the order of elimination. matrix[n][n],
- * x[n], diagonal[n]: the matrix's. */
+/* The lower triangle of M + diag(prior), column-major, and y, in the order of elimination. filled:
+ * matrix[n][n], x[n], diagonal[n]. */
 TEAM_BODY void dense_expand(struct member member, const struct patch *patch,
-                            const struct normal_equations *normal, const double *prior, double *matrix,
-                            double *x, double *diagonal)
+                            const struct normal_equations *normal, const double *prior,
+                            const struct filled_system *filled)
 {
+    double *matrix = filled->matrix, *x = filled->x, *diagonal = filled->diagonal;
     const size_t nspec = patch->nspec, nwave = patch->nwave, n = nspec * nwave;
 
     team_zero(member, n * n, matrix);
@@ -93,12 +95,21 @@ TEAM_BODY void dense_deconvolved(struct member member, const struct patch *patch
     team_sync(member);
 }
 
-/* flux, ivar and resolution of one core spectrum from Q_s and x_s; false when a row sum is 0 or a value is
- * not a number. row_sum[nwave] */
+/* What one core spectrum is decorrelated from. */
+struct dense_root {
+    const double *q; /* [nwave][nwave] Q_s, symmetric */
+    const double *x; /* [nwave] x_s */
+    double *row_sum; /* [nwave] scratch: the row sums of Q_s */
+    double *shared;  /* [TEAM_SIZE], or NULL on a CPU */
+};
+
+/* flux, ivar and ndiag diagonals of R of one core spectrum. False when a row sum is 0 or a value is not a
+ * number. */
 TEAM_BODY bool dense_decorrelate(struct member member, const struct patch *patch, size_t ndiag,
-                                 const double *q, const double *x, double *shared, double *row_sum,
-                                 double *flux, double *ivar, double *resolution)
+                                 const struct dense_root *root, struct spectrum_out out)
 {
+    const double *q = root->q, *x = root->x;
+    double *row_sum = root->row_sum;
     const size_t nwave = patch->nwave, half = ndiag / 2;
     double bad = 0;
 
@@ -113,8 +124,8 @@ TEAM_BODY bool dense_decorrelate(struct member member, const struct patch *patch
         if (sum == 0 || !isfinite(product / sum) || !isfinite(sum * sum)) bad = 1;
         row_sum[i] = sum;
         if (i >= patch->core_wave && i < patch->core_wave + patch->core_nwave) {
-            flux[i - patch->core_wave] = product / sum;
-            ivar[i - patch->core_wave] = sum * sum;
+            out.flux[i - patch->core_wave] = product / sum;
+            out.ivar[i - patch->core_wave] = sum * sum;
         }
     }
     team_sync(member);
@@ -123,10 +134,10 @@ TEAM_BODY bool dense_decorrelate(struct member member, const struct patch *patch
             size_t column = patch->core_wave + j, row = column + k - half;
             bool inside = column + k >= half && row < nwave;
 
-            resolution[k * patch->core_nwave + j] = inside ? q[row * nwave + column] / row_sum[row] : 0;
+            out.resolution[k * patch->core_nwave + j] = inside ? q[row * nwave + column] / row_sum[row] : 0;
         }
     }
-    return team_largest(member, bad, shared) == 0;
+    return team_largest(member, bad, root->shared) == 0;
 }
 
 #endif

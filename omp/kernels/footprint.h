@@ -4,6 +4,7 @@
 
 #include "base/minmax.h"
 #include "base/team.h"
+#include "omp/model.h"
 #include "omp/patch.h"
 #include "omp/spots.h"
 
@@ -71,16 +72,14 @@ TEAM_BODY void footprint_add_columns(struct member member, const struct patch *p
     }
 }
 
-/* The light of spots (spec ... + nspec - 1, wave ... + nwave - 1) in the rows of a patch of the whole width,
- * summed in their order. flux[nspec][flux_stride], see model_add(). */
+/* The light of spectra in the rows of a patch of the whole width, summed in their order. See model_add(). */
 TEAM_BODY void footprint_add_all(struct member member, const struct patch *rows, const struct spots *spots,
-                                 size_t spec, size_t nspec, size_t wave, size_t nwave, const double *flux,
-                                 size_t flux_stride, double width, double *image)
+                                 const struct light *light, double *image)
 {
-    for (size_t s = 0; s < nspec; s++) {
-        for (size_t w = 0; w < nwave; w++) {
-            size_t spot = (spec + s) * spots->nwave + wave + w;
-            double amplitude = flux[s * flux_stride + w] * width;
+    for (size_t s = 0; s < light->spectra.count; s++) {
+        for (size_t w = 0; w < light->wavelengths.count; w++) {
+            size_t spot = (light->spectra.first + s) * spots->nwave + light->wavelengths.first + w;
+            double amplitude = light->flux[s * light->stride + w] * light->bin_width;
             int row = spots->row[spot];
 
             if (amplitude == 0 || row >= rows->row_max || row + (int)spots->ny <= rows->row_min) continue;

@@ -10,13 +10,13 @@
 #include "omp/normal_equations.h"
 
 /* Whether all rows of a spot that are on the CCD are rows of the patch. */
-TEAM_BODY bool normal_equations_is_inside(const struct patch *patch, const struct spots *spots,
-                                          const struct pixels *pixels, size_t spot)
+TEAM_BODY bool normal_equations_is_inside(const struct patch *patch, const struct bundle_view *bundle,
+                                          size_t spot)
 {
-    int row = spots->row[spot];
+    int row = bundle->spots->row[spot];
 
     return max_int(row, 0) >= patch->row_min &&
-           min_int(row + (int)spots->ny, (int)pixels->ny) <= patch->row_max;
+           min_int(row + (int)bundle->spots->ny, (int)bundle->pixels->ny) <= patch->row_max;
 }
 
 /* Column (wave, spec1) of M from the overlaps of its spot. */
@@ -64,9 +64,10 @@ TEAM_BODY void normal_equations_scatter_by_lanes(struct member lane, const struc
 
 /* Fills a placed *normal, see normal_equations_sum(). scratch: normal_equations_scratch_size() doubles. */
 TEAM_BODY void normal_equations_fill(const struct normal_equations *normal, const struct patch *patch,
-                                     const struct overlaps *overlaps, const struct spots *spots,
-                                     const struct pixels *pixels, double *scratch)
+                                     const struct bundle_view *bundle, double *scratch)
 {
+    const struct spots *spots = bundle->spots;
+    const struct overlaps *overlaps = bundle->overlaps;
     const size_t nspec = normal->nspec,
                  size = overlaps_pairs(overlaps->wave_halfwidth, overlaps->spec_halfwidth);
     double *own = scratch + overlaps_scratch_size(spots);
@@ -80,9 +81,11 @@ TEAM_BODY void normal_equations_fill(const struct normal_equations *normal, cons
                                      overlaps->pixmask_fraction[spot]};
             const double *sum = overlaps->sum + spot * size;
 
-            if (!normal_equations_is_inside(patch, spots, pixels, spot)) {
-                sums = overlaps_of_spot(overlaps, spots, pixels, patch->spec + spec, patch->wave + wave,
-                                        patch->row_min, patch->row_max, scratch, own);
+            if (!normal_equations_is_inside(patch, bundle, spot)) {
+                const struct spot_place at = {patch->spec + spec, patch->wave + wave, patch->row_min,
+                                              patch->row_max};
+
+                sums = overlaps_of_spot(bundle, &at, scratch, own);
                 sum = own;
             }
             normal->y[i] = sums.y;
@@ -96,15 +99,15 @@ TEAM_BODY void normal_equations_fill(const struct normal_equations *normal, cons
 /* The same by a team of TEAM_SIZE, whose parts have a spot each. own: [part][2 spec_halfwidth +
  * 1][wave_halfwidth + 1]; exchange: [LANE_EXCHANGE] */
 TEAM_BODY void normal_equations_fill_by_lanes(struct member member, const struct normal_equations *normal,
-                                              const struct patch *patch, const struct overlaps *overlaps,
-                                              const struct spots *spots, const struct pixels *pixels,
+                                              const struct patch *patch, const struct bundle_view *bundle,
                                               double *exchange, double *own)
 {
     enum { PARTS = TEAM_SIZE / TEAM_WARP };
     const struct member lane = team_part(member, TEAM_WARP);
     const int part = member.index / TEAM_WARP, nspec = (int)normal->nspec, count = nspec * (int)normal->nwave;
+    const struct overlaps *overlaps = bundle->overlaps;
     const size_t size = overlaps_pairs(overlaps->wave_halfwidth, overlaps->spec_halfwidth);
-    const int nwave = (int)spots->nwave;
+    const int nwave = (int)bundle->spots->nwave;
 
     exchange += part * TEAM_WARP * TEAM_SUMS;
     own += (size_t)part * size;
@@ -123,12 +126,13 @@ TEAM_BODY void normal_equations_fill_by_lanes(struct member member, const struct
             const int other_spec = (int)patch->spec + other - other_wave * nspec;
 
             all_inside &= normal_equations_is_inside(
-                patch, spots, pixels, (size_t)(other_spec * nwave + (int)patch->wave + other_wave));
+                patch, bundle, (size_t)(other_spec * nwave + (int)patch->wave + other_wave));
         }
         if (!all_inside) {
-            sums = overlaps_by_lanes(lane, overlaps, spots, pixels, patch->spec + (size_t)spec,
-                                     patch->wave + (size_t)wave, patch->row_min, patch->row_max, true,
-                                     exchange, own);
+            const struct spot_place at = {patch->spec + (size_t)spec, patch->wave + (size_t)wave,
+                                          patch->row_min, patch->row_max};
+
+            sums = overlaps_by_lanes(lane, bundle, &at, true, exchange, own);
             sum = own;
             team_sync(lane);
         }

@@ -44,6 +44,17 @@ TEAM_BODY double light_on_ccd(const struct spots *spots, size_t spot, const stru
     return light;
 }
 
+/* A spot of a bundle, and the rows of the CCD from which its sums are taken. */
+struct spot_place {
+    size_t spec, wave;
+    int row_min, row_max; /* the last one excluded */
+};
+
+TEAM_BODY size_t spot_number(const struct spots *spots, const struct spot_place *at)
+{
+    return at->spec * spots->nwave + at->wave;
+}
+
 /* What the sums over a spot's pixels say of it. */
 TEAM_BODY struct spot_sums overlap_sums(const struct spots *spots, double y, double weight, double usable,
                                         size_t count)
@@ -54,23 +65,27 @@ TEAM_BODY struct spot_sums overlap_sums(const struct spots *spots, double y, dou
         .y = y, .weight = weight, .pixmask_fraction = is_whole ? 0 : fmax(0, 1 - usable)};
 }
 
-/* Puts a spot times the weights of its pixels into the scratch, those of the rows asked for. */
-TEAM_BODY struct spot_sums overlap_weigh(const struct spots *spots, const struct pixels *pixels, size_t spot,
-                                         int row_min, int row_max, double *scratch)
+/* Puts a spot times the weights of its pixels into weighed[ny][overlap_row()], those of the rows asked for.
+ */
+TEAM_BODY struct spot_sums overlap_weigh(const struct bundle_view *bundle, const struct spot_place *at,
+                                         double *weighed)
 {
+    const struct spots *spots = bundle->spots;
+    const struct pixels *pixels = bundle->pixels;
+    const size_t spot = spot_number(spots, at);
     int column = spots->column[spot], row0 = spots->row[spot];
     int first = max_int(0, -column), last = min_int((int)spots->nx, (int)pixels->nx - column);
-    int row_first = max_int(row0, max_int(row_min, 0));
-    int row_last = min_int(row0 + (int)spots->ny, min_int(row_max, (int)pixels->ny));
+    int row_first = max_int(row0, max_int(at->row_min, 0));
+    int row_last = min_int(row0 + (int)spots->ny, min_int(at->row_max, (int)pixels->ny));
     size_t stride = overlap_row(spots);
     const double *value = spots->value + spot * spots->nx * spots->ny;
     double sum_y = 0, sum_weight = 0, usable = 0;
     size_t count = 0;
 
-    memset(scratch, 0, spots->ny * stride * sizeof(double));
+    memset(weighed, 0, spots->ny * stride * sizeof(double));
     for (int row = row_first; row < row_last; row++) {
         const double *a = value + (size_t)(row - row0) * spots->nx;
-        double *wa = scratch + (size_t)(row - row0) * stride + SPOT_LANES;
+        double *wa = weighed + (size_t)(row - row0) * stride + SPOT_LANES;
         const float *image = pixels->image + (ptrdiff_t)row * (ptrdiff_t)pixels->nx + column;
         const float *ivar = pixels->ivar + (ptrdiff_t)row * (ptrdiff_t)pixels->nx + column;
 
@@ -99,7 +114,8 @@ typedef double spot_lanes
 struct overlap {
     int groups; /* of lanes; 0: they share no pixel */
     size_t rows;
-    const double *wa, *a; /* first row, lane 0 */
+    const double *wa, *a;       /* first row, lane 0 */
+    size_t stride_wa, stride_a; /* from row to row */
 };
 
 TEAM_BODY struct overlap overlap_of(const struct spots *spots, size_t spot, const double *scratch,
@@ -116,94 +132,92 @@ TEAM_BODY struct overlap overlap_of(const struct spots *spots, size_t spot, cons
         .rows = (size_t)(ny - abs(rows)),
         .wa = scratch + (size_t)max_int(rows, 0) * overlap_row(spots) + (size_t)(SPOT_LANES + first + shift),
         .a = spots->value + (ptrdiff_t)((other * spots->ny + (size_t)max_int(-rows, 0)) * spots->nx) + first,
+        .stride_wa = overlap_row(spots),
+        .stride_a = spots->nx,
     };
 }
 
-/* The sum of products, lane by lane. Constant numbers of groups, so that the sums stay in registers. */
-TEAM_BODY void overlap_groups(int groups, size_t rows, const double *a, size_t stride_a, const double *b,
-                              size_t stride_b, spot_lanes *total)
+/* The sum of products of two arrays of rows, lane by lane, from lane group `first` on. The number of groups
+ * is a constant, so that the sums stay in registers. */
+TEAM_BODY void overlap_groups(int groups, const struct overlap *overlap, int first, spot_lanes *total)
 {
+    const double *wa = overlap->wa + first * SPOT_LANES, *a = overlap->a + first * SPOT_LANES;
     spot_lanes sum[OVERLAP_GROUPS];
 
     for (int g = 0; g < groups; g++) sum[g] = (spot_lanes){0};
-    for (size_t row = 0; row < rows; row++, a += stride_a, b += stride_b) {
+    for (size_t row = 0; row < overlap->rows; row++, wa += overlap->stride_wa, a += overlap->stride_a) {
         for (int g = 0; g < groups; g++) {
-            sum[g] += *(const spot_lanes *)(a + g * SPOT_LANES) * *(const spot_lanes *)(b + g * SPOT_LANES);
+            sum[g] += *(const spot_lanes *)(wa + g * SPOT_LANES) * *(const spot_lanes *)(a + g * SPOT_LANES);
         }
     }
     for (int g = 1; g < groups; g++) sum[0] += sum[g];
     *total += sum[0];
 }
 
-TEAM_BODY void overlap_all_lanes(struct overlap overlap, size_t stride_a, size_t stride_b, spot_lanes *total)
+TEAM_BODY void overlap_all_lanes(const struct overlap *overlap, spot_lanes *total)
 {
-    const double *wa = overlap.wa, *a = overlap.a;
-    int groups = overlap.groups;
+    int first = 0;
 
     *total = (spot_lanes){0};
-    for (; groups > OVERLAP_GROUPS; groups -= OVERLAP_GROUPS) {
-        overlap_groups(OVERLAP_GROUPS, overlap.rows, wa, stride_a, a, stride_b, total);
-        wa += OVERLAP_GROUPS * SPOT_LANES;
-        a += OVERLAP_GROUPS * SPOT_LANES;
-    }
-    if (groups == 1) overlap_groups(1, overlap.rows, wa, stride_a, a, stride_b, total);
-    if (groups == 2) overlap_groups(2, overlap.rows, wa, stride_a, a, stride_b, total);
-    if (groups == 3) overlap_groups(3, overlap.rows, wa, stride_a, a, stride_b, total);
+    for (; overlap->groups - first > OVERLAP_GROUPS; first += OVERLAP_GROUPS)
+        overlap_groups(OVERLAP_GROUPS, overlap, first, total);
+    if (overlap->groups - first == 1) overlap_groups(1, overlap, first, total);
+    if (overlap->groups - first == 2) overlap_groups(2, overlap, first, total);
+    if (overlap->groups - first == 3) overlap_groups(3, overlap, first, total);
 }
 
 /* Σ over the pixels that the weighted spot shares with another. */
-TEAM_BODY double overlap_sum(const struct spots *spots, struct overlap overlap)
+TEAM_BODY double overlap_sum(struct overlap overlap)
 {
     spot_lanes sum;
     double total = 0;
 
     if (overlap.groups == 0) return 0;
-    overlap_all_lanes(overlap, overlap_row(spots), spots->nx, &sum);
+    overlap_all_lanes(&overlap, &sum);
     for (int lane = 0; lane < SPOT_LANES; lane++) total += sum[lane];
     return total;
 }
 
-/* Of spot (spec, wave), weighted in the scratch, with that of spectrum spec + r - spec_halfwidth, wavelength
- * wave + d. At distance 0 the lower triangle only. */
-TEAM_BODY struct overlap overlap_pair(const struct overlaps *overlaps, const struct spots *spots, size_t spec,
-                                      size_t wave, size_t r, size_t d, const double *scratch)
+/* Where a weighted spot meets that of spectrum spec + r - spec_halfwidth, wavelength wave + d. At distance 0
+ * only the lower triangle of M is wanted. */
+TEAM_BODY struct overlap overlap_pair(const struct bundle_view *bundle, const struct spot_place *at, size_t r,
+                                      size_t d, const double *weighed)
 {
-    size_t other = spec + r - overlaps->spec_halfwidth;
-    bool exists = spec + r >= overlaps->spec_halfwidth && other < spots->nspec && wave + d < spots->nwave;
+    const struct spots *spots = bundle->spots;
+    const size_t halfwidth = bundle->overlaps->spec_halfwidth, other = at->spec + r - halfwidth;
+    bool exists = at->spec + r >= halfwidth && other < spots->nspec && at->wave + d < spots->nwave;
 
-    if (!exists || (d == 0 && r < overlaps->spec_halfwidth)) return (struct overlap){0};
-    return overlap_of(spots, spec * spots->nwave + wave, scratch, other * spots->nwave + wave + d);
+    if (!exists || (d == 0 && r < halfwidth)) return (struct overlap){0};
+    return overlap_of(spots, spot_number(spots, at), weighed, other * spots->nwave + at->wave + d);
 }
 
-/* The sums of one spot with rows row_min ... row_max - 1 of the CCD only: sum[2 spec_halfwidth +
- * 1][wave_halfwidth + 1]. One member's work; weighed: [ny][overlap_row()] */
-TEAM_BODY struct spot_sums overlaps_of_spot(const struct overlaps *overlaps, const struct spots *spots,
-                                            const struct pixels *pixels, size_t spec, size_t wave,
-                                            int row_min, int row_max, double *weighed, double *sum)
+/* The sums of one spot, from its rows only: sum[2 spec_halfwidth + 1][wave_halfwidth + 1]. This is one
+ * member's work; weighed: [ny][overlap_row()] */
+TEAM_BODY struct spot_sums overlaps_of_spot(const struct bundle_view *bundle, const struct spot_place *at,
+                                            double *weighed, double *sum)
 {
+    const struct overlaps *overlaps = bundle->overlaps;
     const size_t width = 2 * overlaps->spec_halfwidth + 1, count = overlaps->wave_halfwidth + 1;
-    struct spot_sums sums =
-        overlap_weigh(spots, pixels, spec * spots->nwave + wave, row_min, row_max, weighed);
+    struct spot_sums sums = overlap_weigh(bundle, at, weighed);
 
     for (size_t r = 0; r < width; r++) {
         for (size_t d = 0; d < count; d++) {
-            sum[r * count + d] =
-                sums.weight > 0 ? overlap_sum(spots, overlap_pair(overlaps, spots, spec, wave, r, d, weighed))
-                                : 0;
+            sum[r * count + d] = sums.weight > 0 ? overlap_sum(overlap_pair(bundle, at, r, d, weighed)) : 0;
         }
     }
     return sums;
 }
 
-/* One member's work. */
-TEAM_BODY void overlaps_store(const struct overlaps *overlaps, const struct spots *spots,
-                              const struct pixels *pixels, size_t spot, struct spot_sums sums)
+/* Keeps the sums of a spot, and whether it is off the CCD. This is one member's work. */
+TEAM_BODY void overlaps_store(const struct bundle_view *bundle, size_t spot, struct spot_sums sums)
 {
+    const struct overlaps *overlaps = bundle->overlaps;
+
     overlaps->y[spot] = sums.y;
     overlaps->weight[spot] = sums.weight;
     overlaps->pixmask_fraction[spot] = sums.pixmask_fraction;
     overlaps->off_ccd[spot] = sums.pixmask_fraction > 1 - unusable_tolerance &&
-                              light_on_ccd(spots, spot, pixels) <= unusable_tolerance;
+                              light_on_ccd(bundle->spots, spot, bundle->pixels) <= unusable_tolerance;
 }
 
 #endif

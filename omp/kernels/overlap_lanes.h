@@ -1,6 +1,6 @@
-/* The overlaps of one spot by the 32 members of a part of a team, for devices: what overlap_kernel.h does for
- * a single one. Each has every 32nd pixel of the spot in registers, and neighbours read neighbouring pixels
- * of the others. */
+/* The overlaps of one spot by the 32 members of a part of a team, for devices: what omp/kernels/overlap.h
+ * does for a single member. Each has every 32nd pixel of the spot in registers, and neighbours read
+ * neighbouring pixels of the others. */
 #ifndef UNSPOT_OMP_KERNELS_OVERLAP_LANES_H
 #define UNSPOT_OMP_KERNELS_OVERLAP_LANES_H
 
@@ -27,15 +27,17 @@ struct lane_sums {
 };
 
 /* Pixels first + lane, + 32, ... of a spot times their weights, in the rows asked for. */
-TEAM_BODY void lane_weigh(struct member lane, const struct spots *spots, const struct pixels *pixels,
-                          size_t spot, int first, int row_min, int row_max, struct lane_pixels *own,
-                          struct lane_sums *sums)
+TEAM_BODY void lane_weigh(struct member lane, const struct bundle_view *bundle, const struct spot_place *at,
+                          int first, struct lane_pixels *own, struct lane_sums *sums)
 {
+    const struct spots *spots = bundle->spots;
+    const struct pixels *pixels = bundle->pixels;
+    const size_t spot = spot_number(spots, at);
     const int nx = (int)spots->nx, column0 = spots->column[spot], row0 = spots->row[spot];
     const double *value = spots->value + spot * spots->nx * spots->ny;
+    const int row_min = max_int(at->row_min, 0),
+              row_max = min_int(min_int(at->row_max, (int)pixels->ny), row0 + (int)spots->ny);
 
-    row_min = max_int(row_min, 0);
-    row_max = min_int(min_int(row_max, (int)pixels->ny), row0 + (int)spots->ny);
     DEVICE_UNROLL
     for (int k = 0; k < LANE_PIXELS; k++) {
         const int p = first + lane.index + k * TEAM_WARP, row = p / nx, column = p - row * nx;
@@ -74,22 +76,23 @@ TEAM_BODY double lane_overlap(const struct spots *spots, const struct lane_pixel
     return sum;
 }
 
-/* See overlaps_of_spot(). exchange: [32 members][TEAM_SUMS], of this part; stores: or the sums are for
- * nothing. Every part of a team must come here. The result is every member's. */
-TEAM_BODY struct spot_sums overlaps_by_lanes(struct member lane, const struct overlaps *overlaps,
-                                             const struct spots *spots, const struct pixels *pixels,
-                                             size_t spec, size_t wave, int row_min, int row_max, bool stores,
-                                             double *exchange, double *sum)
+/* See overlaps_of_spot(). exchange: [32 members][TEAM_SUMS] of this part; without `stores` the sums are
+ * computed for nothing. Every part of a team must come here. Every member gets the result. */
+TEAM_BODY struct spot_sums overlaps_by_lanes(struct member lane, const struct bundle_view *bundle,
+                                             const struct spot_place *at, bool stores, double *exchange,
+                                             double *sum)
 {
+    const struct spots *spots = bundle->spots;
+    const struct overlaps *overlaps = bundle->overlaps;
     const size_t width = 2 * overlaps->spec_halfwidth + 1, count = overlaps->wave_halfwidth + 1,
-                 spot = spec * spots->nwave + wave;
+                 spec = at->spec, wave = at->wave, spot = spot_number(spots, at);
     const int npix = (int)(spots->nx * spots->ny);
     struct lane_sums sums = {0};
 
     for (int first = 0; first < npix; first += LANE_PIXELS * TEAM_WARP) {
         struct lane_pixels own;
 
-        lane_weigh(lane, spots, pixels, spot, first, row_min, row_max, &own, &sums);
+        lane_weigh(lane, bundle, at, first, &own, &sums);
         for (size_t r = 0; r < width; r++) {
             const size_t other = spec + r - overlaps->spec_halfwidth;
             const bool exists = spec + r >= overlaps->spec_halfwidth && other < spots->nspec;

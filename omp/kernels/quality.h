@@ -8,10 +8,19 @@
 #include "omp/kernels/footprint.h"
 #include "omp/quality.h"
 
-/* Turns the model into χ² and usable (0 or 1), pixel by pixel. */
-TEAM_BODY void quality_compare(struct member member, const struct patch *patch, const struct pixels *pixels,
-                               double psferr, double *restrict chi2, double *restrict usable)
+/* Pixels of a patch: [row][column]. */
+struct chi2_map {
+    double *chi2;   /* first the model, A x, then χ² */
+    double *usable; /* 1 or 0 */
+};
+
+/* Turns the model into χ² and usable, pixel by pixel. */
+TEAM_BODY void quality_compare(struct member member, const struct quality *quality, struct chi2_map map)
 {
+    const struct patch *patch = quality->patch;
+    const struct pixels *pixels = quality->pixels;
+    const double psferr = quality->psferr;
+    double *restrict chi2 = map.chi2, *restrict usable = map.usable;
     int width = patch->column_max - patch->column_min;
 
     for (team_rows(member, row, patch->row_min, patch->row_max)) {
@@ -32,8 +41,9 @@ TEAM_BODY void quality_compare(struct member member, const struct patch *patch, 
 
 /* Σ A χ² / Σ A usable over the pixels of one spot */
 TEAM_BODY double quality_mean(const struct patch *patch, const struct spots *spots, size_t spot,
-                              const double *restrict chi2, const double *restrict usable)
+                              struct chi2_map map)
 {
+    const double *restrict chi2 = map.chi2, *restrict usable = map.usable;
     struct footprint foot = footprint_of(patch, spots, spot);
     int width = patch->column_max - patch->column_min;
     const double *value = spots->value + spot * spots->nx * spots->ny;
@@ -56,7 +66,7 @@ enum { QUALITY_SPOTS = TEAM_SUMS / 2 }; /* whose means a part of a team takes at
 
 /* A member's part of the sums of quality_mean(). */
 TEAM_BODY void quality_add(struct member lane, const struct patch *patch, const struct spots *spots,
-                           size_t spot, const double *chi2, const double *usable, double *sum)
+                           size_t spot, struct chi2_map map, double *sum)
 {
     const struct footprint foot = footprint_of(patch, spots, spot);
     const int nx = (int)spots->nx, npix = (int)(spots->nx * spots->ny);
@@ -72,22 +82,24 @@ TEAM_BODY void quality_add(struct member lane, const struct patch *patch, const 
         const int at = is_in ? (row - patch->row_min) * width + column - patch->column_min : 0;
         const double a = is_in ? value[p] : 0;
 
-        sum[0] += a * chi2[at];
-        sum[1] += a * usable[at];
+        sum[0] += a * map.chi2[at];
+        sum[1] += a * map.usable[at];
     }
 }
 
 /* The means of all core bins by a team of TEAM_SIZE, whose parts have QUALITY_SPOTS spots at a time; where
- * there are no more they do the last one for nothing. exchange: [TEAM_SIZE][TEAM_SUMS] */
-TEAM_BODY void quality_means_by_lanes(struct member member, const struct patch *patch,
-                                      const struct spots *spots, const double *chi2, const double *usable,
-                                      double *exchange, double *chi2pix)
+ * there are no more they do the last one for nothing. */
+TEAM_BODY void quality_means_by_lanes(struct member member, const struct quality *quality,
+                                      struct chi2_map map)
 {
+    const struct patch *patch = quality->patch;
+    const struct spots *spots = quality->spots;
     const struct member lane = team_part(member, TEAM_WARP);
     const int part = member.index / TEAM_WARP, parts = TEAM_SIZE / TEAM_WARP, nwave = (int)patch->core_nwave;
     const int count = (int)patch->core_nspec * nwave;
 
-    exchange += part * TEAM_WARP * TEAM_SUMS;
+    double *exchange = quality->exchange + part * TEAM_WARP * TEAM_SUMS;
+
     for (int next = 0; next < count; next += parts * QUALITY_SPOTS) {
         const int first = next + part * QUALITY_SPOTS;
         double sum[TEAM_SUMS], total;
@@ -98,7 +110,7 @@ TEAM_BODY void quality_means_by_lanes(struct member member, const struct patch *
             const size_t spot = (patch->spec + patch->core_spec + (size_t)spec) * spots->nwave + patch->wave +
                                 patch->core_wave + (size_t)wave;
 
-            quality_add(lane, patch, spots, spot, chi2, usable, sum + 2 * k);
+            quality_add(lane, patch, spots, spot, map, sum + 2 * k);
         }
         total = team_sums(lane, sum, exchange);
         if (lane.index < TEAM_SUMS) exchange[lane.index] = total;
@@ -106,37 +118,37 @@ TEAM_BODY void quality_means_by_lanes(struct member member, const struct patch *
         if (lane.index < QUALITY_SPOTS && first + lane.index < count) {
             const double weight = exchange[2 * lane.index + 1];
 
-            chi2pix[first + lane.index] = weight > 0 ? exchange[2 * lane.index] / weight : 0;
+            quality->chi2pix[first + lane.index] = weight > 0 ? exchange[2 * lane.index] / weight : 0;
         }
         team_sync(lane);
     }
 }
 
-/* See quality_chi2pix(). exchange: [TEAM_SIZE][TEAM_SUMS], or NULL on a CPU. */
-TEAM_BODY void quality_of_patch(struct member member, const struct patch *patch, const struct spots *spots,
-                                const struct pixels *pixels, const double *deconvolved, double psferr,
-                                double *chi2pix, double *scratch, double *exchange)
+/* See quality_chi2pix(). */
+TEAM_BODY void quality_of_patch(struct member member, const struct quality *quality)
 {
+    const struct patch *patch = quality->patch;
+    const struct spots *spots = quality->spots;
     size_t npix = (size_t)(patch->column_max - patch->column_min) * (size_t)(patch->row_max - patch->row_min);
-    double *chi2 = scratch, *usable = scratch + npix;
+    const struct chi2_map map = {quality->scratch, quality->scratch + npix};
 
-    team_zero(member, npix, chi2);
+    team_zero(member, npix, map.chi2);
     for (size_t spec = 0; spec < patch->nspec; spec++) {
         for (size_t wave = 0; wave < patch->nwave; wave++) {
             const size_t spot = (patch->spec + spec) * spots->nwave + patch->wave + wave;
-            const double amplitude = deconvolved[spec * patch->nwave + wave];
+            const double amplitude = quality->deconvolved[spec * patch->nwave + wave];
 
             if (member.count == 1)
-                footprint_add(member, patch, spots, spot, amplitude, chi2);
+                footprint_add(member, patch, spots, spot, amplitude, map.chi2);
             else
-                footprint_add_columns(member, patch, spots, spot, amplitude, chi2);
+                footprint_add_columns(member, patch, spots, spot, amplitude, map.chi2);
         }
     }
     team_sync(member);
-    quality_compare(member, patch, pixels, psferr, chi2, usable);
+    quality_compare(member, quality, map);
     team_sync(member);
     if (member.count > 1) {
-        quality_means_by_lanes(member, patch, spots, chi2, usable, exchange, chi2pix);
+        quality_means_by_lanes(member, quality, map);
         team_sync(member);
         return;
     }
@@ -145,7 +157,7 @@ TEAM_BODY void quality_of_patch(struct member member, const struct patch *patch,
             size_t spot = (patch->spec + patch->core_spec + spec) * spots->nwave + patch->wave +
                           patch->core_wave + wave;
 
-            chi2pix[spec * patch->core_nwave + wave] = quality_mean(patch, spots, spot, chi2, usable);
+            quality->chi2pix[spec * patch->core_nwave + wave] = quality_mean(patch, spots, spot, map);
         }
     }
 }

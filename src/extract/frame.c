@@ -68,18 +68,15 @@ static bool solve_whole(struct job *job, const struct planned_bundle *bundle, st
 static void add_model(struct job *job, const struct planned_bundle *bundle, struct timing *timing)
 {
     const struct plan *plan = &job->plan;
-    const struct plan_options *options = &job->in.options->plan;
     const struct span columns = plan_columns(plan, (struct span){(size_t)(bundle - plan->bundle), 1});
     struct frame *frame = job->frame;
-    size_t row = bundle->kept.first - options->spectra.first;
+    const struct light light = job_light(job, bundle);
     double now;
 
     if (columns.count == 0) return;
     now = timing_start(STAGE_MODEL);
     memset(job->strip, 0, columns.count * job->pixels.ny * sizeof(double));
-    model_add(&job->spots, bundle->kept.first - bundle->spectra.first, bundle->kept.count,
-              plan->spot_wave_first, plan->nwave, frame->flux + row * plan->nwave, plan->nwave,
-              options->wave_step, columns.first, span_end(columns), job->pixels.ny, job->strip);
+    model_add(&job->spots, &light, columns, job->pixels.ny, job->strip);
     frame_add_to_model(frame, columns.first, columns.count, job->strip);
     timing_add(timing, STAGE_MODEL, now, bundle->kept.count * plan->nwave);
 }

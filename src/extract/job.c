@@ -13,38 +13,44 @@
 /* The banded solver may leave a patch to the dense one, so that there is room for the larger of both. */
 static size_t solver_bytes(const struct job *job)
 {
-    const struct plan *plan = &job->plan;
     const struct linalg *linalg = job->in.options->linalg;
-    size_t dense = dense_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec);
-    size_t banded = banded_bytes(linalg, plan->patch_nspec, plan->patch_nwave, plan->core_nspec,
-                                 plan->wave_halfwidth, job->frame->ndiag);
+    const struct patch largest = plan_largest_patch(&job->plan);
+    const size_t dense = dense_bytes(linalg, &largest, job->frame->ndiag);
+    const size_t banded = banded_bytes(linalg, &largest, job->frame->ndiag);
 
     if (job->in.options->solver == SOLVER_DENSE) return dense;
     return dense == SIZE_MAX || (banded != SIZE_MAX && banded > dense) ? banded : dense;
 }
 
+static bool alloc_result(struct patch_result *result, const struct plan *plan, size_t ndiag)
+{
+    const size_t nbin = plan->patch_nspec * plan->patch_nwave, ncore = plan->core_nspec * plan->core_nwave;
+
+    result->deconvolved = memory_zeroed(nbin, sizeof(double));
+    result->flux = memory_zeroed(ncore, sizeof(double));
+    result->ivar = memory_zeroed(ncore, sizeof(double));
+    result->chi2pix = memory_zeroed(ncore, sizeof(double));
+    result->resolution = memory_zeroed(ncore * ndiag, sizeof(float));
+    return result->deconvolved && result->flux && result->ivar && result->chi2pix && result->resolution;
+}
+
 static enum status alloc_worker(struct worker *worker, const struct job *job, struct error *error)
 {
     const struct plan *plan = &job->plan;
-    size_t nbin = plan->patch_nspec * plan->patch_nwave, ncore = plan->core_nspec * plan->core_nwave;
+    const size_t ndiag = job->frame->ndiag;
+    const bool has_result = alloc_result(&worker->result, plan, ndiag);
 
-    worker->solver_bytes = solver_bytes(job);
     worker->normal_equations =
         memory_zeroed(normal_equations_bytes(plan->patch_nspec, plan->patch_nwave, plan->wave_halfwidth), 1);
-    worker->prior = memory_zeroed(nbin, sizeof(double));
+    worker->prior = memory_zeroed(plan->patch_nspec * plan->patch_nwave, sizeof(double));
     worker->scratch =
         memory_zeroed(normal_equations_scratch_size(&job->overlaps, &job->spots), sizeof(double));
-    worker->solution.deconvolved = memory_zeroed(nbin, sizeof(double));
-    worker->solution.flux = memory_zeroed(ncore, sizeof(double));
-    worker->solution.ivar = memory_zeroed(ncore, sizeof(double));
-    worker->solution.resolution = memory_zeroed(ncore * job->frame->ndiag, sizeof(double));
-    worker->resolution = memory_zeroed(ncore * job->frame->ndiag, sizeof(float));
-    worker->chi2pix = memory_zeroed(ncore, sizeof(double));
+    worker->exact = memory_zeroed(ndiag * plan->core_nwave, sizeof(double));
     worker->pixels = memory_zeroed(quality_bytes(plan->npix), 1);
-    worker->solver = memory_raw(worker->solver_bytes, 1);
-    if (worker->normal_equations && worker->prior && worker->scratch && worker->solution.deconvolved &&
-        worker->solution.flux && worker->solution.ivar && worker->solution.resolution && worker->resolution &&
-        worker->chi2pix && worker->pixels && worker->solver) {
+    worker->solver.bytes = solver_bytes(job);
+    worker->solver.memory = memory_raw(worker->solver.bytes, 1);
+    if (has_result && worker->normal_equations && worker->prior && worker->scratch && worker->exact &&
+        worker->pixels && worker->solver.memory) {
         return STATUS_OK;
     }
     return memory_error(error, "workspace of a thread");
@@ -55,14 +61,14 @@ static void free_worker(struct worker *worker)
     free(worker->normal_equations);
     free(worker->prior);
     free(worker->scratch);
-    free(worker->solution.deconvolved);
-    free(worker->solution.flux);
-    free(worker->solution.ivar);
-    free(worker->solution.resolution);
-    free(worker->resolution);
-    free(worker->chi2pix);
+    free(worker->exact);
     free(worker->pixels);
-    free(worker->solver);
+    free(worker->solver.memory);
+    free(worker->result.deconvolved);
+    free(worker->result.flux);
+    free(worker->result.ivar);
+    free(worker->result.chi2pix);
+    free(worker->result.resolution);
 }
 
 static enum status alloc_frame(struct job *job, struct error *error)
@@ -92,19 +98,15 @@ enum status job_begin(struct job *job, const struct extraction *in, struct frame
 
 enum status job_alloc_host(struct job *job, struct error *error)
 {
-    enum status status =
-        spots_alloc(&job->spots, job->in.psf, job->plan.bundle_nspec, job->plan.spot_nwave, error);
+    const struct bundle_sizes sizes = plan_largest_bundle(&job->plan);
+    enum status status = spots_alloc(&job->spots, job->in.psf, sizes.nspec, sizes.nwave, error);
 
-    if (status != STATUS_OK) return status;
-    status = overlaps_alloc(&job->overlaps, &job->spots, job->plan.bundle_nspec, job->plan.spot_nwave,
-                            job->plan.wave_halfwidth, job->plan.spec_halfwidth, error);
-    if (status != STATUS_OK) return status;
-    if (job->in.options->plan.whole_bundles) {
-        status =
-            bundle_solver_alloc(&job->bundle_solver, job->in.options->linalg, job->plan.bundle_nspec,
-                                job->plan.spot_nwave, job->plan.wave_halfwidth, job->in.psf->hsizey, error);
-        if (status != STATUS_OK) return status;
+    if (status == STATUS_OK) status = overlaps_alloc(&job->overlaps, &job->spots, &sizes, error);
+    if (status == STATUS_OK && job->in.options->plan.whole_bundles) {
+        status = bundle_solver_alloc(&job->bundle_solver, job->in.options->linalg, &sizes,
+                                     job->in.psf->hsizey, error);
     }
+    if (status != STATUS_OK) return status;
     job->nworker = omp_get_max_threads();
     job->workers = memory_zeroed((size_t)job->nworker, sizeof *job->workers);
     if (!job->workers) return memory_error(error, "threads");
@@ -127,6 +129,17 @@ void job_evaluate_bundle(struct job *job, const struct planned_bundle *bundle, s
     job->overlaps.wave_halfwidth = bundle->wave_halfwidth;
     overlaps_sum(&job->overlaps, &job->spots, &job->pixels);
     timing_add(timing, STAGE_OVERLAPS, now, bundle->spectra.count * plan->spot_nwave);
+}
+
+struct light job_light(const struct job *job, const struct planned_bundle *bundle)
+{
+    const size_t row = bundle->kept.first - job->in.options->plan.spectra.first, nwave = job->plan.nwave;
+
+    return (struct light){.spectra = {bundle->kept.first - bundle->spectra.first, bundle->kept.count},
+                          .wavelengths = {job->plan.spot_wave_first, nwave},
+                          .flux = job->frame->flux + row * nwave,
+                          .stride = nwave,
+                          .bin_width = job->frame->wave_step};
 }
 
 void job_free(struct job *job)

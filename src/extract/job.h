@@ -5,21 +5,21 @@
 
 #include "extract/frame.h"
 #include "omp/bundle_solver.h"
+#include "omp/model.h"
 #include "omp/overlaps.h"
 #include "omp/patch.h"
+#include "omp/solver.h"
 #include "omp/spots.h"
 
 /* What one thread needs for any patch of the plan; allocated once a frame. */
 struct worker {
-    void *normal_equations; /* normal_equations_bytes() */
-    double *prior;          /* [wave][spec] */
-    double *scratch;        /* normal_equations_scratch_size() */
-    struct solution solution;
-    float *resolution; /* the solution's, as files hold it */
-    double *chi2pix;   /* [core spec][core wave] */
-    double *pixels;    /* quality_bytes() */
-    void *solver;
-    size_t solver_bytes;
+    void *normal_equations;  /* normal_equations_bytes() */
+    double *prior;           /* [wave][spec] */
+    double *scratch;         /* normal_equations_scratch_size() */
+    double *exact;           /* [ndiag][core wave] of one spectrum's resolution, in double */
+    double *pixels;          /* quality_bytes() */
+    struct workspace solver; /* for any attempt */
+    struct patch_result result;
     struct timing timing;
 };
 
@@ -42,6 +42,9 @@ struct job {
  * with job_free(), and the frame with frame_free(), whatever the status. */
 enum status job_begin(struct job *job, const struct extraction *in, struct frame *frame, struct error *error);
 void job_free(struct job *job);
+
+/* The light of a bundle's spectra that are kept, for the model image. */
+struct light job_light(const struct job *job, const struct planned_bundle *bundle);
 
 /* Memory to extract bundles on the host: spots, overlaps, workers. */
 enum status job_alloc_host(struct job *job, struct error *error);

@@ -10,9 +10,4 @@
  * the host to rounding. STATUS_DEVICE when the device fails. */
 enum status extract_on_device(struct job *job, struct timing *timing, struct error *error);
 
-/* What solves dense systems on the device: cuSOLVER and cuBLAS where they are, opened now, else `linalg`,
- * which copies them to the host and back, after a warning (once). */
-const struct linalg *extract_dense_linalg(const struct device *device, const struct linalg *linalg,
-                                          const struct log *log);
-
 #endif

@@ -2,75 +2,68 @@
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "extract/mask.h"
+#include "base/span.h"
+#include "extract/attempts.h"
 #include "omp/banded.h"
 #include "omp/dense.h"
 #include "omp/normal_equations.h"
 #include "omp/quality.h"
 #include "run/progress.h"
 
-/* gpu_specter's answer to a patch that cannot be solved: once more, with this regularisation. */
-static const double rescue_regularize = 1e-4;
-
 static bool has_solution(enum outcome outcome)
 {
     return outcome == EXTRACTED || outcome == REGULARISED;
 }
 
-/* Solves with this regularisation, by the solver asked for; what the banded one cannot do precisely, densely.
- */
-static enum solved solve_regularised(struct worker *worker, const struct job *job, const struct patch *patch,
-                                     const struct normal_equations *normal, double regularize,
-                                     bool *was_imprecise)
+static enum solved solve_by(enum method method, const struct patch_system *system, struct worker *worker)
 {
-    const struct linalg *linalg = job->in.options->linalg;
-    size_t ndiag = job->frame->ndiag;
-
-    solver_prior(team_of_one(), normal->nspec * normal->nwave, normal->weight, regularize, NULL,
-                 worker->prior);
-    if (job->in.options->solver == SOLVER_BANDED) {
-        enum solved solved = banded_solve(linalg, patch, normal, worker->prior, ndiag, &worker->solution,
-                                          worker->solver, worker->solver_bytes);
-
-        if (solved != IMPRECISE) return solved;
-        *was_imprecise = true;
+    switch (method) {
+    case METHOD_BANDED:
+        return banded_solve(system, worker->solver, &worker->result);
+    case METHOD_BANDED_WIDE:
+        return banded_solve_wide(system, worker->solver, &worker->result);
+    case METHOD_DENSE:
+        return dense_solve(system, worker->solver, &worker->result);
     }
-    return dense_solve(linalg, patch, normal, worker->prior, ndiag, &worker->solution, worker->solver,
-                       worker->solver_bytes);
+    return SINGULAR;
 }
 
+/* Makes one attempt after the other, until one succeeds or there are no more. */
 static enum outcome solve(struct worker *worker, const struct job *job, const struct patch *patch,
                           const struct normal_equations *normal)
 {
-    double largest = 0, regularize = job->in.options->regularize;
-    enum outcome outcome = UNSOLVED;
-    bool was_imprecise = false;
+    const struct extract_options *options = job->in.options;
+    const struct patch_system system = {options->linalg, patch, normal, worker->prior, job->frame->ndiag};
+    struct attempt attempt = attempt_first(options, patch, system.ndiag);
+    bool was_left_to_dense = false;
+    double largest = 0;
+    enum solved solved;
 
     for (size_t i = 0; i < normal->nspec * normal->nwave; i++) largest = fmax(largest, normal->weight[i]);
     if (largest == 0) return EMPTY;
-    if (solve_regularised(worker, job, patch, normal, regularize, &was_imprecise) == SOLVED) {
-        outcome = EXTRACTED;
-    } else if (regularize < rescue_regularize &&
-               solve_regularised(worker, job, patch, normal, rescue_regularize, &was_imprecise) == SOLVED) {
-        outcome = REGULARISED;
-    }
-    worker->timing.ndense += was_imprecise;
-    return outcome;
+    do {
+        solver_prior(team_of_one(), normal->nspec * normal->nwave, normal->weight,
+                     attempt_regularize(options, attempt), NULL, worker->prior);
+        was_left_to_dense |= attempt_is_left_to_dense(options, attempt);
+        solved = solve_by(attempt.method, &system, worker);
+    } while (solved != SOLVED && attempt_next(options, patch, system.ndiag, solved, &attempt));
+    worker->timing.ndense += was_left_to_dense;
+    if (solved != SOLVED) return UNSOLVED;
+    return attempt.is_regularised ? REGULARISED : EXTRACTED;
 }
 
 static enum outcome solve_patch(struct worker *worker, const struct job *job, const struct patch *patch)
 {
+    const struct bundle_view bundle = {&job->spots, &job->overlaps, &job->pixels};
     struct normal_equations normal;
     enum outcome outcome;
     double now = timing_start(STAGE_NORMAL);
 
     normal_equations_place(&normal, patch->nspec, patch->nwave, patch->wave_halfwidth,
                            worker->normal_equations);
-    normal_equations_sum(&normal, patch, &job->overlaps, &job->spots, &job->pixels, worker->scratch);
+    normal_equations_sum(&normal, patch, &bundle, worker->scratch);
     timing_add(&worker->timing, STAGE_NORMAL, now, 1);
     now = timing_start(STAGE_SOLVE);
     outcome = solve(worker, job, patch, &normal);
@@ -78,41 +71,16 @@ static enum outcome solve_patch(struct worker *worker, const struct job *job, co
     return outcome;
 }
 
-/* The patch's part of a bundle that was solved as one system; false when a spectrum is not precise there. */
-static bool take_from_whole(struct worker *worker, const struct job *job, const struct planned_patch *planned)
-{
-    enum { MARGIN = 20 }; /* wavelengths around the core where a cut of S still matters */
-    const struct patch *patch = &planned->patch;
-    const struct bundle_solver *solver = &job->bundle_solver;
-    size_t bins = patch->core_nwave, ndiag = job->frame->ndiag;
-
-    for (size_t s = 0; s < patch->nspec; s++) {
-        memcpy(worker->solution.deconvolved + s * patch->nwave,
-               solver->x + (patch->spec + s) * solver->nwave + patch->wave, patch->nwave * sizeof(double));
-    }
-    for (size_t s = planned->kept_spectra.first; s < span_end(planned->kept_spectra); s++) {
-        size_t spec = patch->spec + patch->core_spec + s, first = patch->wave + patch->core_wave;
-        struct spectrum_root root = bundle_solver_root(solver, spec);
-
-        if (!solver->solved[spec] ||
-            !decorrelate_spectrum(&root, first, bins, worker->solution.flux + s * bins,
-                                  worker->solution.ivar + s * bins,
-                                  worker->solution.resolution + s * ndiag * bins) ||
-            !decorrelate_is_precise(&root, first, bins, MARGIN, bundle_solver_flux_error)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* A patch of a bundle that was solved as one system, with all pixels of its spots, densely where it has to
- * be. */
-static enum outcome solve_within_whole(struct worker *worker, const struct job *job,
-                                       const struct planned_patch *planned)
+/* A patch of a bundle that was solved as one system. Where a spectrum is not precise there, it is solved
+ * alone, from all pixels of its spots. */
+static enum outcome solve_within_bundle(struct worker *worker, const struct job *job,
+                                        const struct planned_patch *planned)
 {
     struct patch patch = planned->patch;
 
-    if (take_from_whole(worker, job, planned)) return EXTRACTED;
+    if (bundle_solver_take(&job->bundle_solver, &patch, planned->kept_spectra, worker->exact,
+                           &worker->result))
+        return EXTRACTED;
     patch.row_min = 0;
     patch.row_max = (int)job->pixels.ny;
     return solve_patch(worker, job, &patch);
@@ -120,8 +88,10 @@ static enum outcome solve_within_whole(struct worker *worker, const struct job *
 
 /* Where the first kept bin of a core spectrum is to be found. */
 struct place {
-    size_t core, spot; /* of the patch's core, of the bundle's spots */
-    size_t row, out;   /* of the frame, and its bin there */
+    size_t core; /* among the bins of the patch's core */
+    size_t spot; /* among the bundle's spots */
+    size_t row;  /* of the frame */
+    size_t out;  /* among the bins of the frame */
 };
 
 static struct place place_of(const struct job *job, const struct planned_patch *planned, size_t spec)
@@ -136,34 +106,35 @@ static struct place place_of(const struct job *job, const struct planned_patch *
                           .out = row * job->frame->nwave + planned->wavelengths.first};
 }
 
-/* The mask's bits that all bins of a patch get. */
+/* The bits of the mask that all bins of a patch get. */
 static uint32_t mask_of(enum outcome outcome)
 {
     if (outcome == REGULARISED) return SPECMASK_BAD2DFIT;
     return outcome == UNSOLVED ? SPECMASK_BAD2DFIT | SPECMASK_NODATA : 0;
 }
 
-static void store_pixels(const struct job *job, const struct patch_result *result, const struct place *place,
+static void store_pixels(const struct job *job, const struct extracted *extracted, const struct place *place,
                          size_t nwave)
 {
-    const bool *restrict off_ccd = result->off_ccd + place->spot;
-    uint32_t *restrict mask = job->frame->mask + place->out, bits = mask_of(result->outcome);
+    const bool *restrict off_ccd = extracted->off_ccd + place->spot;
+    uint32_t *restrict mask = job->frame->mask + place->out, bits = mask_of(extracted->outcome);
 
-    memcpy(job->frame->pixmask_fraction + place->out, result->pixmask_fraction + place->spot,
+    memcpy(job->frame->pixmask_fraction + place->out, extracted->pixmask_fraction + place->spot,
            nwave * sizeof(double));
     for (size_t w = 0; w < nwave; w++) mask[w] = bits | (off_ccd[w] ? SPECMASK_NODATA : 0u);
 }
 
-/* Bins, converted from per bin to per Angstrom; those that no pixel tells about are 0, and those whose ivar
- * the file's float32 would hold as 0. Without branches: in vectors. */
-static void store_bins(const struct job *job, const struct patch_result *result, const struct place *place,
+/* Stores the bins, converted from per bin to per Angstrom. Bins that no pixel tells about become 0, and so do
+ * those whose ivar would be 0 in the file's float32. There are no branches, so that the loop is vectorised.
+ */
+static void store_bins(const struct job *job, const struct extracted *extracted, const struct place *place,
                        size_t nwave)
 {
     const struct frame *frame = job->frame;
-    const double *restrict pixmask_fraction = result->pixmask_fraction + place->spot;
-    const double *restrict from_flux = result->flux + place->core;
-    const double *restrict from_ivar = result->ivar + place->core;
-    const double *restrict from_chi2pix = result->chi2pix + place->core;
+    const double *restrict pixmask_fraction = extracted->pixmask_fraction + place->spot;
+    const double *restrict from_flux = extracted->result->flux + place->core;
+    const double *restrict from_ivar = extracted->result->ivar + place->core;
+    const double *restrict from_chi2pix = extracted->result->chi2pix + place->core;
     double *restrict flux = frame->flux + place->out, *restrict ivar = frame->ivar + place->out;
     double *restrict chi2pix = frame->chi2pix + place->out, step = frame->wave_step;
     uint32_t *restrict mask = frame->mask + place->out;
@@ -181,8 +152,9 @@ static void store_bins(const struct job *job, const struct patch_result *result,
     }
 }
 
-/* The diagonals of R are stored whatever becomes of their columns' bins: rows of others reach there. */
-static void store_resolution(const struct job *job, const struct patch_result *result,
+/* Stores the diagonals of R, whatever becomes of the bins of their columns, as rows of other bins reach
+ * there. */
+static void store_resolution(const struct job *job, const struct extracted *extracted,
                              const struct place *place, const struct planned_patch *planned)
 {
     const struct frame *frame = job->frame;
@@ -190,12 +162,12 @@ static void store_resolution(const struct job *job, const struct patch_result *r
 
     for (size_t k = 0; k < ndiag; k++) {
         memcpy(frame->resolution + (place->row * ndiag + k) * frame->nwave + planned->wavelengths.first,
-               result->resolution + place->core * ndiag + k * core_nwave,
+               extracted->result->resolution + place->core * ndiag + k * core_nwave,
                planned->wavelengths.count * sizeof(float));
     }
 }
 
-/* No solution: 0, whatever an earlier attempt left. */
+/* Stores zeros where there is no solution, whatever an earlier attempt has left. */
 static void store_nothing(const struct job *job, const struct place *place,
                           const struct planned_patch *planned)
 {
@@ -213,14 +185,14 @@ static void store_nothing(const struct job *job, const struct place *place,
 }
 
 void store_spectrum(const struct job *job, const struct planned_patch *planned,
-                    const struct patch_result *result, size_t spec)
+                    const struct extracted *extracted, size_t spec)
 {
     struct place place = place_of(job, planned, spec);
 
-    store_pixels(job, result, &place, planned->wavelengths.count);
-    if (has_solution(result->outcome)) {
-        store_bins(job, result, &place, planned->wavelengths.count);
-        store_resolution(job, result, &place, planned);
+    store_pixels(job, extracted, &place, planned->wavelengths.count);
+    if (has_solution(extracted->outcome)) {
+        store_bins(job, extracted, &place, planned->wavelengths.count);
+        store_resolution(job, extracted, &place, planned);
     } else {
         store_nothing(job, &place, planned);
     }
@@ -238,40 +210,35 @@ static void report(const struct job *job, const struct planned_bundle *bundle,
                                        : "no solution, masked BAD2DFIT and NODATA");
 }
 
-static void round_resolution(struct worker *worker, const struct job *job, const struct patch *patch)
+static void find_chi2pix(struct worker *worker, const struct job *job, const struct patch *patch)
 {
-    const size_t count = patch->core_nspec * patch->core_nwave * job->frame->ndiag;
+    const struct quality quality = {.patch = patch,
+                                    .spots = &job->spots,
+                                    .pixels = &job->pixels,
+                                    .psferr = job->in.options->psferr,
+                                    .deconvolved = worker->result.deconvolved,
+                                    .scratch = worker->pixels,
+                                    .chi2pix = worker->result.chi2pix};
 
-    for (size_t i = 0; i < count; i++) worker->resolution[i] = (float)worker->solution.resolution[i];
+    quality_chi2pix(&quality);
 }
 
 void extract_patch(struct worker *worker, const struct job *job, const struct planned_bundle *bundle,
                    const struct planned_patch *planned)
 {
     const struct patch *patch = &planned->patch;
-    enum outcome outcome =
-        job->bundle_is_solved ? solve_within_whole(worker, job, planned) : solve_patch(worker, job, patch);
+    const enum outcome outcome =
+        job->bundle_is_solved ? solve_within_bundle(worker, job, planned) : solve_patch(worker, job, patch);
+    const struct extracted extracted = {outcome, &worker->result, job->overlaps.pixmask_fraction,
+                                        job->overlaps.off_ccd};
     double now = timing_start(STAGE_QUALITY);
 
     if (outcome == REGULARISED) worker->timing.nregularised++;
     if (outcome == UNSOLVED) worker->timing.nunsolved++;
     if (outcome == REGULARISED || outcome == UNSOLVED) report(job, bundle, planned, outcome);
-    if (has_solution(outcome)) {
-        quality_chi2pix(patch, &job->spots, &job->pixels, worker->solution.deconvolved,
-                        job->in.options->psferr, worker->chi2pix, worker->pixels);
-    }
-    if (has_solution(outcome)) round_resolution(worker, job, patch);
-    for (size_t spec = planned->kept_spectra.first; spec < span_end(planned->kept_spectra); spec++) {
-        const struct patch_result result = {.outcome = outcome,
-                                            .flux = worker->solution.flux,
-                                            .ivar = worker->solution.ivar,
-                                            .chi2pix = worker->chi2pix,
-                                            .resolution = worker->resolution,
-                                            .pixmask_fraction = job->overlaps.pixmask_fraction,
-                                            .off_ccd = job->overlaps.off_ccd};
-
-        store_spectrum(job, planned, &result, spec);
-    }
+    if (has_solution(outcome)) find_chi2pix(worker, job, patch);
+    for (size_t spec = planned->kept_spectra.first; spec < span_end(planned->kept_spectra); spec++)
+        store_spectrum(job, planned, &extracted, spec);
     timing_add(&worker->timing, STAGE_QUALITY, now, 1);
     progress_step(job->in.progress);
 }

@@ -10,18 +10,23 @@ void extract_patch(struct worker *worker, const struct job *job, const struct pl
                    const struct planned_patch *planned);
 
 /* What became of a patch. */
-enum outcome { EXTRACTED, REGULARISED, UNSOLVED, EMPTY };
+enum outcome {
+    EXTRACTED,
+    REGULARISED, /* solved after all, with a stronger prior */
+    UNSOLVED,
+    EMPTY, /* no pixel of it can be used */
+};
 
-struct patch_result {
+/* A patch as it goes into the frame. */
+struct extracted {
     enum outcome outcome;
-    const double *flux, *ivar, *chi2pix; /* [core spec][core wave], per bin */
-    const float *resolution;             /* [core spec][ndiag][core wave]: as files hold it */
-    const double *pixmask_fraction;      /* of the bundle's spots, see struct overlaps */
+    const struct patch_result *result;
+    const double *pixmask_fraction; /* of the bundle's spots, see struct overlaps */
     const bool *off_ccd;
 };
 
 /* Puts one core spectrum of a patch into the frame; spec must be one that is kept. */
 void store_spectrum(const struct job *job, const struct planned_patch *planned,
-                    const struct patch_result *result, size_t spec);
+                    const struct extracted *extracted, size_t spec);
 
 #endif

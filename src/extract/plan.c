@@ -207,6 +207,23 @@ struct span plan_columns(const struct plan *plan, struct span bundles)
     return columns;
 }
 
+struct patch plan_largest_patch(const struct plan *plan)
+{
+    return (struct patch){.nspec = plan->patch_nspec,
+                          .nwave = plan->patch_nwave,
+                          .core_nspec = plan->core_nspec,
+                          .core_nwave = plan->core_nwave,
+                          .wave_halfwidth = plan->wave_halfwidth};
+}
+
+struct bundle_sizes plan_largest_bundle(const struct plan *plan)
+{
+    return (struct bundle_sizes){.nspec = plan->bundle_nspec,
+                                 .nwave = plan->spot_nwave,
+                                 .wave_halfwidth = plan->wave_halfwidth,
+                                 .spec_halfwidth = plan->spec_halfwidth};
+}
+
 size_t plan_widest_bundle(const struct plan *plan)
 {
     size_t widest = 0;

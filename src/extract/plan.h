@@ -11,6 +11,7 @@
 #include "base/psf.h"
 #include "base/span.h"
 #include "base/status.h"
+#include "omp/overlaps.h"
 #include "omp/patch.h"
 
 struct plan_options {
@@ -64,6 +65,12 @@ struct span plan_bundle(const struct plan_options *options, const struct psf *ps
 
 /* The columns of the CCD that the spots of these bundles of the plan touch; none when all are off the CCD. */
 struct span plan_columns(const struct plan *plan, struct span bundles);
+
+/* A patch of the largest sizes in the plan. */
+struct patch plan_largest_patch(const struct plan *plan);
+
+/* The largest sizes of a bundle of the plan. */
+struct bundle_sizes plan_largest_bundle(const struct plan *plan);
 
 /* The most columns that one bundle has. */
 size_t plan_widest_bundle(const struct plan *plan);

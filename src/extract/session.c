@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "extract/device_patches.h"
 #include "extract/fibermap.h"
-#include "extract/on_device.h"
 #include "io/image_file.h"
 #include "io/psf_file.h"
 #include "run/options.h"
@@ -78,7 +78,7 @@ static const struct linalg *find_device_linalg(const struct device *device, enum
 {
     const struct linalg *linalg = linalg_find("offload");
 
-    return linalg && solver == SOLVER_DENSE ? extract_dense_linalg(device, linalg, log) : linalg;
+    return linalg && solver == SOLVER_DENSE ? device_dense_linalg(device, linalg, log) : linalg;
 }
 
 enum status session_choose_device(struct session *session, int local_rank, struct error *error)
