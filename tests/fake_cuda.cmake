@@ -1,7 +1,7 @@
 # Test doubles of the libraries of CUDA 13 and 12, each in a folder of its own, by their sonames.
 function(fake_library cuda library version)
     add_library(fake_${library}_${cuda} MODULE fake_${library}.c)
-    target_link_libraries(fake_${library}_${cuda} PRIVATE unspot_flags unspot_linalg_cuda_headers PkgConfig::LAPACKE PkgConfig::OPENBLAS)
+    target_link_libraries(fake_${library}_${cuda} PRIVATE unspot_flags unspot_linalg_cuda_inside PkgConfig::LAPACKE PkgConfig::OPENBLAS)
     target_compile_definitions(fake_${library}_${cuda} PRIVATE FAKE_CUDA=${cuda})
     set_target_properties(fake_${library}_${cuda} PROPERTIES OUTPUT_NAME ${library} SUFFIX .so.${version}
         LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/fake_cuda_${cuda})

@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+"""Whether the compiler refuses includes that run upward: see unspot_room() in CMakeLists.txt.
+
+rooms.py BUILD: BUILD is a folder that CMake has configured. Each room's own compile command is asked which headers it
+finds; a forbidden include, added to a copy of one of the room's sources, must not compile, and the copy without it must.
+"""
+import glob
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+# Whose public headers each room may include, beside its own; what these rooms may include, it may, too.
+BELOW = {
+    "base": [],
+    "device": ["base"],
+    "io": ["base"],
+    "ranks": ["base"],
+    "run": ["io", "device"],
+    "linalg": ["base"],
+    "linalg_kernels": ["linalg"],
+    "linalg_ref": ["linalg_kernels"],
+    "linalg_lapack": ["linalg_kernels"],
+    "linalg_offload": ["linalg_kernels", "device"],
+    "linalg_cuda": ["linalg_offload"],
+    "omp": ["linalg", "device"],
+    "omp_kernels": ["omp"],
+    "omp_host": ["omp_kernels"],
+    "omp_device": ["omp_kernels"],
+    "extract": ["omp", "run"],
+    "share": ["extract", "ranks"],
+    "batch": ["share"],
+    "simulate": ["omp", "run"],
+    "compare": ["io"],
+    "commands": ["batch", "simulate", "compare"],
+}
+FAILURES = []
+
+
+def fail(text):
+    FAILURES.append(text)
+    print("FAILED: " + text)
+
+
+def closure(room):
+    """All rooms below."""
+    found = set()
+    for other in BELOW[room]:
+        found |= {other} | closure(other)
+    return found
+
+
+def outer_of(room):
+    """The room that it is a part of, whose private headers it sees."""
+    return room.split("_")[0]
+
+
+def headers_of(build, room, kind):
+    folder = os.path.join(build, "rooms", room, kind)
+    return {os.path.relpath(path, folder) for path in glob.glob(folder + "/**/*.h", recursive=True)} | {
+        os.path.relpath(path, folder)  # glob does not follow a linked folder in all versions of Python
+        for link in glob.glob(folder + "/*/internal") for path in glob.glob(link + "/*.h")}
+
+
+def commands_of(build):
+    """{room: (compile command without its output, source)}, of the first source of each room."""
+    with open(os.path.join(build, "compile_commands.json")) as file:
+        entries = json.load(file)
+    result = {}
+    for entry in entries:
+        words = shlex.split(entry["command"])
+        target = re.search(r"CMakeFiles/unspot_(\w+)\.dir/", words[words.index("-o") + 1])
+        if not target or target[1] in result:
+            continue
+        if os.path.basename(words[0]) == "check-device":
+            words.pop(0)  # a compiler launcher
+        keep = [word for word in words if not word.startswith(("-fsanitize", "-M"))]
+        for flag in ("-o", "-c", "-MT", "-MF"):
+            if flag in keep:
+                del keep[keep.index(flag):keep.index(flag) + 2]
+        keep = [word for word in keep if not word.endswith((".o.d", ".o"))]
+        result[target[1]] = (keep, entry["file"])
+    return result
+
+
+def compile_text(command, text, *flags):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "copy.c")
+        with open(path, "w") as file:
+            file.write(text)
+        return subprocess.run(command + list(flags) + [path], cwd=folder, capture_output=True, text=True)
+
+
+def seen(command, headers):
+    """Which of these headers an include finds."""
+    text = "".join('#if __has_include("%s")\nSEEN "%s"\n#endif\n' % (name, name) for name in sorted(headers))
+    return set(re.findall(r'^SEEN "(.+)"$', compile_text(command, text, "-E").stdout, re.M))
+
+
+def check_room(room, command, source, public, private):
+    allowed = public[room] | private[room] | private[outer_of(room)] | public[outer_of(room)]
+    for other in closure(room):
+        allowed |= public[other]
+    every = set().union(*public.values(), *private.values())
+    found = seen(command, every)
+    for name in sorted(found - allowed):
+        fail("%s can include %s" % (room, name))
+    for name in sorted(public[room] - found):
+        fail("%s cannot include its own %s" % (room, name))
+
+    with open(source) as file:
+        text = file.read()
+    control = compile_text(command, text, "-fsyntax-only")
+    if control.returncode != 0:
+        fail("a copy of %s does not compile: %s" % (os.path.relpath(source, ROOT), control.stderr[:500]))
+    forbidden = sorted(every - allowed)[0]
+    broken = compile_text(command, '#include "%s"\n%s' % (forbidden, text), "-fsyntax-only")
+    if broken.returncode == 0 or not re.search(re.escape(forbidden) + r".*(not found|No such file)", broken.stderr):
+        fail("%s: a copy with #include \"%s\" is not refused: %s" % (room, forbidden, broken.stderr[:500]))
+    return found
+
+
+def check_sources(commands):
+    """Every folder with sources is a room, and no include says "../"."""
+    rooms = {os.path.dirname(os.path.relpath(source, ROOT)).replace("src/", "").replace("/", "_")
+             for _, source in commands.values()}
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files", "src", "omp", "linalg", "io"], capture_output=True, text=True)
+    for path in listed.stdout.split():
+        if not path.endswith((".c", ".h")) or not os.path.exists(os.path.join(ROOT, path)):
+            continue
+        room = os.path.dirname(path).replace("src/", "", 1).replace("/", "_")
+        if room not in rooms | {"src", "io_internal", "omp", "omp_kernels"}:
+            fail("%s is in no room" % path)
+        with open(os.path.join(ROOT, path)) as file:
+            if re.search(r'#include "(\.\./|\./)', file.read()):
+                fail("%s includes by a relative path" % path)
+
+
+def main(build):
+    commands = commands_of(build)
+    if set(commands) != set(BELOW):
+        fail("the rooms are %s, this test knows %s" % (sorted(commands), sorted(BELOW)))
+    public = {room: headers_of(build, room, "public") for room in commands}
+    private = {room: headers_of(build, room, "private") for room in commands}
+    found = {room: check_room(room, *commands[room], public, private) for room in sorted(commands)}
+    for a in found:
+        for b in found:
+            if a < b and found[a] & public[b] and found[b] & public[a] and outer_of(a) != outer_of(b):
+                fail("%s and %s include each other" % (a, b))
+    check_sources(commands)
+    print("%d rooms, %d failures" % (len(commands), len(FAILURES)))
+    return bool(FAILURES)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
