@@ -102,7 +102,7 @@ def make_image():
         header["COMMENT"] = f"comment {i}"
         header["HISTORY"] = f"history {i}"
     header["LAST"] = 1
-    compressed = fits.CompImageHDU(mask, name="MASK", compression_type="RICE_1", tile_size=(NX, 1))
+    compressed = fits.CompImageHDU(mask, name="MASK", compression_type="RICE_1")  # by rows
     ivar[300, 240] = 0
     hdus = [fits.PrimaryHDU(image, header), fits.ImageHDU(ivar, name="IVAR"), compressed,
             fits.ImageHDU(np.full((NY, NX), 3, np.float32), name="READNOISE"), table]
