@@ -20,28 +20,22 @@ struct frame_scores {
     const double *value; /* [nspec][3] */
 };
 
-enum status frame_file_write(const char *path, const struct frame *frame, const struct cards *image_header,
-                             const struct table *fibermap, const struct frame_scores *scores,
-                             const struct keywords *keywords, struct error *error);
+struct frame_companions {
+    const struct cards *image_header;  /* its cards come first in the header of FLUX */
+    const struct keywords *keywords;   /* and these after them */
+    const struct table *fibermap;      /* a row for each spectrum, or NULL */
+    const struct frame_scores *scores; /* or NULL */
+};
+
+/* Writes a frame and its companions under a temporary name, which is synced and renamed to path.
+ * STATUS_MISMATCH when the frame is empty or the fibermap has another number of rows. */
+enum status frame_file_write(const char *path, const struct frame *frame,
+                             const struct frame_companions *companions, struct error *error);
 
 /* Reads FLUX, IVAR, WAVELENGTH (required), MASK, RESOLUTION, CHI2PIX, PIXMASKFRAC (NULL where absent) of any
  * frame file, float or double. specmin comes from FIBERMIN mod 500, else a
  * SPECTRA HDU gives the spectrum of each row, else 0. The caller releases *frame with frame_free(), whatever
  * the status. */
 enum status frame_file_read(const char *path, struct frame *frame, struct error *error);
-
-/* The true spectra of a simulated image: TRUEFLUX f8 [nspec][nwave], photons per Angstrom, and WAVELENGTH,
- * Angstrom; SPECTRA int32 [nspec]: the spectrum of the PSF in each row (when absent: 0, 1, 2, ...). */
-struct truth {
-    size_t nspec, nwave;
-    double *wave;      /* [wave] */
-    double *flux;      /* [spec][wave] */
-    int32_t *spectrum; /* [spec] */
-};
-
-enum status truth_file_write(const char *path, const struct truth *truth, const struct keywords *keywords,
-                             struct error *error);
-enum status truth_file_read(const char *path, struct truth *truth, struct error *error);
-void truth_free(struct truth *truth);
 
 #endif

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "io/internal/input.h"
+#include "io/internal/input_hdu.h"
 #include "io/internal/read_array.h"
 
 /* Which spectra the rows hold: a list, SPECTRA, or all from FIBERMIN on, which counts over all cameras of a
@@ -58,12 +58,15 @@ static enum status read_wave(struct input *input, struct frame *frame, struct er
     return STATUS_OK;
 }
 
-/* An HDU of the frame's [spec][wave]. */
-static enum status read_plane(struct input *input, const struct frame *frame, const char *name, int type,
-                              bool optional, void **data, struct error *error)
+/* An HDU that holds a number for each bin of the frame: [spec][wave]. */
+static struct wanted bins_of(const struct frame *frame, const char *name, int type)
 {
-    struct wanted wanted = {.name = name, .type = type, .naxis = 2, .shape = {frame->nspec, frame->nwave}};
+    return (struct wanted){.name = name, .type = type, .naxis = 2, .shape = {frame->nspec, frame->nwave}};
+}
 
+static enum status read_bins(struct input *input, struct wanted wanted, bool optional, void **data,
+                             struct error *error)
+{
     return read_array(input, &wanted, optional, data, error);
 }
 
@@ -77,16 +80,16 @@ static enum status read_all(struct input *input, struct frame *frame, struct err
     if (status != STATUS_OK) return status;
     frame->nspec = flux.shape[0];
     frame->nwave = flux.shape[1];
-    status = read_plane(input, frame, "IVAR", TDOUBLE, false, &data, error);
+    status = read_bins(input, bins_of(frame, "IVAR", TDOUBLE), false, &data, error);
     frame->ivar = data;
     if (status != STATUS_OK) return status;
-    status = read_plane(input, frame, "MASK", TUINT, true, &data, error);
+    status = read_bins(input, bins_of(frame, "MASK", TUINT), true, &data, error);
     frame->mask = data;
     if (status != STATUS_OK) return status;
-    status = read_plane(input, frame, "CHI2PIX", TDOUBLE, true, &data, error);
+    status = read_bins(input, bins_of(frame, "CHI2PIX", TDOUBLE), true, &data, error);
     frame->chi2pix = data;
     if (status != STATUS_OK) return status;
-    status = read_plane(input, frame, "PIXMASKFRAC", TDOUBLE, true, &data, error);
+    status = read_bins(input, bins_of(frame, "PIXMASKFRAC", TDOUBLE), true, &data, error);
     frame->pixmask_fraction = data;
     if (status == STATUS_OK) status = read_wave(input, frame, error);
     if (status == STATUS_OK) status = read_resolution(input, frame, error);

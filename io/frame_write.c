@@ -3,11 +3,12 @@
 #include <stdio.h>
 
 #include "io/internal/cards.h"
-#include "io/internal/sink.h"
+#include "io/internal/output_stream.h"
+#include "io/internal/table.h"
 
 enum { SCORES = 3 };
 
-static void write_scores(struct sink *sink, const struct frame_scores *scores, size_t nspec)
+static void write_scores(struct output_stream *stream, const struct frame_scores *scores, size_t nspec)
 {
     static const char *const stem[SCORES] = {"SUM_RAW_COUNT", "MEDIAN_RAW_COUNT", "MEDIAN_RAW_SNR"};
     static const char *const what[SCORES] = {"sum counts", "median counts/A", "median SNR/sqrt(A)"};
@@ -15,27 +16,27 @@ static void write_scores(struct sink *sink, const struct frame_scores *scores, s
     char *names[SCORES] = {name[0], name[1], name[2]}, *types[SCORES] = {unit_d, unit_d, unit_d};
     int fits = 0;
 
-    if (sink->status != STATUS_OK) return;
-    sink_begin_hdu(sink, "SCORES");
-    sink_require_finite(sink, scores->value, nspec * SCORES);
-    if (sink->status != STATUS_OK) return;
+    if (stream->status != STATUS_OK) return;
+    output_stream_begin_hdu(stream, "SCORES");
+    output_stream_require_finite(stream, scores->value, nspec * SCORES);
+    if (stream->status != STATUS_OK) return;
     for (int i = 0; i < SCORES; i++) snprintf(name[i], sizeof name[i], "%s_%c", stem[i], scores->band);
-    fits_create_tbl(sink->file, BINARY_TBL, (LONGLONG)nspec, SCORES, names, types, NULL, "SCORES", &fits);
+    fits_create_tbl(stream->file, BINARY_TBL, (LONGLONG)nspec, SCORES, names, types, NULL, "SCORES", &fits);
     for (int i = 0; i < SCORES; i++) {
         snprintf(keyword, sizeof keyword, "TTYPE%d", i + 1);
         snprintf(comment, sizeof comment, "%s in wave. range %g,%gA", what[i], scores->window_min,
                  scores->window_max);
-        fits_modify_comment(sink->file, keyword, comment, &fits);
+        fits_modify_comment(stream->file, keyword, comment, &fits);
     }
     for (size_t spec = 0; spec < nspec; spec++) {
         for (int i = 0; i < SCORES; i++) {
             double value = scores->value[spec * SCORES + (size_t)i];
 
-            fits_write_col(sink->file, TDOUBLE, i + 1, (LONGLONG)spec + 1, 1, 1, &value, &fits);
+            fits_write_col(stream->file, TDOUBLE, i + 1, (LONGLONG)spec + 1, 1, 1, &value, &fits);
         }
     }
-    sink_note(sink, fits);
-    sink_end_hdu(sink);
+    output_stream_note(stream, fits);
+    output_stream_end_hdu(stream);
 }
 
 static enum status check_shape(const char *path, const struct frame *frame, const struct table *fibermap,
@@ -52,7 +53,7 @@ static enum status check_shape(const char *path, const struct frame *frame, cons
 }
 
 /* The HDUs of [spec][wave], or of what shape says. Arrays that the frame lacks are left out. */
-static void write_array(struct sink *sink, const struct frame *frame, struct array array)
+static void write_array(struct output_stream *stream, const struct frame *frame, struct array array)
 {
     if (!array.data) return;
     if (array.naxis == 0) {
@@ -60,32 +61,32 @@ static void write_array(struct sink *sink, const struct frame *frame, struct arr
         array.shape[0] = frame->nspec;
         array.shape[1] = frame->nwave;
     }
-    sink_image(sink, &array, NULL, NULL);
+    output_stream_image(stream, &array, NULL, NULL);
 }
 
-enum status frame_file_write(const char *path, const struct frame *frame, const struct cards *image_header,
-                             const struct table *fibermap, const struct frame_scores *scores,
-                             const struct keywords *keywords, struct error *error)
+enum status frame_file_write(const char *path, const struct frame *frame,
+                             const struct frame_companions *companions, struct error *error)
 {
+    const struct table *fibermap = companions->fibermap;
     const size_t nspec = frame->nspec, nwave = frame->nwave;
     const struct array flux = {"FLUX", "electron/Angstrom", FLOAT_IMG,  TDOUBLE,
                                2,      {nspec, nwave},      frame->flux};
     enum status status = check_shape(path, frame, fibermap, error);
-    struct sink sink;
+    struct output_stream stream;
 
     if (status != STATUS_OK) return status;
-    sink_open(&sink, path, error);
-    sink_image(&sink, &flux, image_header, keywords);
-    write_array(&sink, frame, (struct array){"IVAR", NULL, FLOAT_IMG, TDOUBLE, 0, {0}, frame->ivar});
-    write_array(&sink, frame, (struct array){"MASK", NULL, ULONG_IMG, TUINT, 0, {0}, frame->mask});
-    write_array(&sink, frame,
+    output_stream_open(&stream, path, error);
+    output_stream_image(&stream, &flux, companions->image_header, companions->keywords);
+    write_array(&stream, frame, (struct array){"IVAR", NULL, FLOAT_IMG, TDOUBLE, 0, {0}, frame->ivar});
+    write_array(&stream, frame, (struct array){"MASK", NULL, ULONG_IMG, TUINT, 0, {0}, frame->mask});
+    write_array(&stream, frame,
                 (struct array){"WAVELENGTH", "Angstrom", DOUBLE_IMG, TDOUBLE, 1, {nwave}, frame->wave});
     write_array(
-        &sink, frame,
+        &stream, frame,
         (struct array){
             "RESOLUTION", NULL, FLOAT_IMG, TFLOAT, 3, {nspec, frame->ndiag, nwave}, frame->resolution});
-    if (fibermap) sink_table(&sink, "FIBERMAP", fibermap);
-    write_array(&sink, frame, (struct array){"CHI2PIX", NULL, FLOAT_IMG, TDOUBLE, 0, {0}, frame->chi2pix});
-    if (scores) write_scores(&sink, scores, nspec);
-    return sink_close(&sink);
+    if (fibermap) table_write(&stream, "FIBERMAP", fibermap);
+    write_array(&stream, frame, (struct array){"CHI2PIX", NULL, FLOAT_IMG, TDOUBLE, 0, {0}, frame->chi2pix});
+    if (companions->scores) write_scores(&stream, companions->scores, nspec);
+    return output_stream_close(&stream);
 }

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "io/internal/cards.h"
-#include "io/internal/input.h"
+#include "io/internal/input_hdu.h"
 #include "io/internal/read_array.h"
 #include "io/internal/table.h"
 

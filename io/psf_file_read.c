@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "io/internal/input.h"
+#include "io/internal/input_hdu.h"
 #include "io/internal/psf_table.h"
 #include "io/internal/read_array.h"
 
@@ -40,38 +40,41 @@ static enum status read_version(struct input *input, int *version, struct error 
     return STATUS_OK;
 }
 
-static enum status read_count(struct input *input, const char *name, const char *keyword, long long min,
-                              long long max, size_t *value, struct error *error)
+/* A keyword that is a count, and where it goes. */
+struct counted {
+    const char *keyword;
+    long long min, max;
+    size_t *value;
+};
+
+static enum status read_count(struct input *input, const char *name, const struct counted *counted,
+                              struct error *error)
 {
     long long number = 0;
-    enum status status = input_integer(input, name, keyword, &number, error);
+    enum status status = input_integer(input, name, counted->keyword, &number, error);
 
     if (status != STATUS_OK) return status;
-    if (number < min || number > max) {
+    if (number < counted->min || number > counted->max) {
         return error_set(error, STATUS_FORMAT, "%s: HDU %s: %s is %lld, not in %lld to %lld", input->path,
-                         name, keyword, number, min, max);
+                         name, counted->keyword, number, counted->min, counted->max);
     }
-    *value = (size_t)number;
+    *counted->value = (size_t)number;
     return STATUS_OK;
 }
 
 static enum status read_keys(struct input *input, const char *name, struct psf *psf, struct error *error)
 {
-    struct {
-        const char *keyword;
-        long long min, max;
-        size_t *value;
-    } counts[] = {{"NPIX_X", 1, CCD_MAX, &psf->nx},       {"NPIX_Y", 1, CCD_MAX, &psf->ny},
-                  {"HSIZEX", 1, HSIZE_MAX, &psf->hsizex}, {"HSIZEY", 1, HSIZE_MAX, &psf->hsizey},
-                  {"GHDEGX", 0, DEGREE_MAX, &psf->degx},  {"GHDEGY", 0, DEGREE_MAX, &psf->degy}};
+    const struct counted counts[] = {
+        {"NPIX_X", 1, CCD_MAX, &psf->nx},       {"NPIX_Y", 1, CCD_MAX, &psf->ny},
+        {"HSIZEX", 1, HSIZE_MAX, &psf->hsizex}, {"HSIZEY", 1, HSIZE_MAX, &psf->hsizey},
+        {"GHDEGX", 0, DEGREE_MAX, &psf->degx},  {"GHDEGY", 0, DEGREE_MAX, &psf->degy}};
     enum status status = STATUS_OK;
     char text[FLEN_VALUE];
     char *original = NULL;
     int fits = 0;
 
     for (size_t i = 0; i < sizeof counts / sizeof counts[0] && status == STATUS_OK; i++) {
-        status =
-            read_count(input, name, counts[i].keyword, counts[i].min, counts[i].max, counts[i].value, error);
+        status = read_count(input, name, &counts[i], error);
     }
     if (status != STATUS_OK) return status;
     psf->psferr = default_psferr;
@@ -105,36 +108,43 @@ static enum status read_trace(struct input *input, const char *name, size_t nspe
     return status;
 }
 
-/* A parameter's row, checked. */
-static enum status read_row(const struct psf_table *table, const char *param, bool required,
-                            struct legendre *series, bool *found, struct psf *psf, struct error *error)
+/* A parameter's row, checked; *found is false where there is none. */
+static enum status read_row(const struct psf_table *table, const char *param, struct legendre *series,
+                            bool *found, struct psf *psf, struct error *error)
 {
-    enum status status;
+    enum status status = psf_table_find(table, param, series, found, error);
 
-    *found = true;
-    if (required) {
-        status = psf_table_require(table, param, series, error);
-    } else {
-        status = psf_table_find(table, param, series, found, error);
-    }
     if (status != STATUS_OK || !*found) return status;
+    return psf_series_check(table->input, param, series, table->nspec, psf, error);
+}
+
+/* The same for a row that must be there. */
+static enum status require_row(const struct psf_table *table, const char *param, struct legendre *series,
+                               struct psf *psf, struct error *error)
+{
+    enum status status = psf_table_require(table, param, series, error);
+
+    if (status != STATUS_OK) return status;
     return psf_series_check(table->input, param, series, table->nspec, psf, error);
 }
 
 static enum status read_core(const struct psf_table *table, struct psf *psf, struct error *error)
 {
     const size_t ny = psf->degy + 1, count = (psf->degx + 1) * ny;
-    bool found;
-    enum status status = read_row(table, "GHSIGX", true, &psf->sigmax, &found, psf, error);
+    enum status status = require_row(table, "GHSIGX", &psf->sigmax, psf, error);
 
-    if (status == STATUS_OK) status = read_row(table, "GHSIGY", true, &psf->sigmay, &found, psf, error);
+    if (status == STATUS_OK) status = require_row(table, "GHSIGY", &psf->sigmay, psf, error);
     psf->gh = memory_zeroed(count, sizeof *psf->gh);
     if (!psf->gh) return memory_error(error, "PSF");
     for (size_t k = 0; k < count && status == STATUS_OK; k++) {
         char param[48];
+        bool found = true;
 
         snprintf(param, sizeof param, "GH-%zu-%zu", k / ny, k % ny);
-        status = read_row(table, param, k == 0, &psf->gh[k], &found, psf, error);
+        if (k == 0)
+            status = require_row(table, param, &psf->gh[k], psf, error);
+        else
+            status = read_row(table, param, &psf->gh[k], &found, psf, error);
         if (status != STATUS_OK || found) continue;
         psf->gh[k] = psf->gh[0]; /* an absent term counts as zero */
         psf->gh[k].coef = memory_zeroed(psf->nspec * table->ncoef, sizeof(double));
@@ -156,8 +166,7 @@ static enum status read_tail(const struct psf_table *table, struct psf *psf, str
 {
     struct legendre *amplitude = &psf->tail[TAIL_AMPLITUDE];
     bool found;
-    enum status status =
-        read_row(table, psf_tail_names[TAIL_AMPLITUDE], false, amplitude, &found, psf, error);
+    enum status status = read_row(table, psf_tail_names[TAIL_AMPLITUDE], amplitude, &found, psf, error);
 
     if (status != STATUS_OK || !found) return status;
     if (all_zero(amplitude, psf->nspec)) {
@@ -166,7 +175,7 @@ static enum status read_tail(const struct psf_table *table, struct psf *psf, str
         return STATUS_OK;
     }
     for (int k = TAIL_CORE; k < TAIL_COUNT && status == STATUS_OK; k++) {
-        status = read_row(table, psf_tail_names[k], true, &psf->tail[k], &found, psf, error);
+        status = require_row(table, psf_tail_names[k], &psf->tail[k], psf, error);
     }
     psf->has_tail = true;
     return status;
@@ -175,12 +184,11 @@ static enum status read_tail(const struct psf_table *table, struct psf *psf, str
 static enum status read_xy(const struct psf_table *table, int version, struct psf *psf, struct error *error)
 {
     struct input *input = table->input;
-    bool found;
     enum status status;
 
     if (version < 3) {
-        status = read_row(table, "X", true, &psf->x, &found, psf, error);
-        if (status == STATUS_OK) status = read_row(table, "Y", true, &psf->y, &found, psf, error);
+        status = require_row(table, "X", &psf->x, psf, error);
+        if (status == STATUS_OK) status = require_row(table, "Y", &psf->y, psf, error);
         return status;
     }
     status = read_trace(input, "XTRACE", psf->nspec, &psf->x, error);

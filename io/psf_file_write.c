@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "io/internal/cards.h"
+#include "io/internal/output_stream.h"
 #include "io/internal/psf_table.h"
-#include "io/internal/sink.h"
 
 static const char psf_type[] = "GAUSS-HERMITE";
 
@@ -51,7 +51,7 @@ static enum status check_all(const char *path, const struct psf *psf, struct err
     return status;
 }
 
-static void write_trace(struct sink *sink, const struct psf *psf, const char *name,
+static void write_trace(struct output_stream *stream, const struct psf *psf, const char *name,
                         const struct legendre *trace)
 {
     const struct array array = {name, NULL, DOUBLE_IMG, TDOUBLE, 2, {psf->nspec, trace->ncoef}, trace->coef};
@@ -65,7 +65,7 @@ static void write_trace(struct sink *sink, const struct psf *psf, const char *na
         keyword_string(&keywords, "PSFTYPE", psf_type, "");
         keyword_integer(&keywords, "PSFVER", 3, "");
     }
-    sink_image(sink, &array, NULL, &keywords);
+    output_stream_image(stream, &array, NULL, &keywords);
 }
 
 static void fill_keywords(const struct psf *psf, struct keywords *keywords)
@@ -96,20 +96,27 @@ static void fill_keywords(const struct psf *psf, struct keywords *keywords)
     if (psf->original[0]) keyword_string(keywords, "IN_PSF", psf->original, "");
 }
 
-/* One parameter; for coef = NULL, the same value for all spectra and wavelengths. */
-static void write_row(fitsfile *file, LONGLONG row, const char *param, const double *coef, double value,
-                      const struct psf *psf, int *fits)
+/* A row of the table: one parameter. */
+struct parameter_row {
+    const char *name;
+    const double *coef; /* [spec][ncoef], or NULL: all spectra and wavelengths have `value` */
+    double value;
+};
+
+static void write_row(fitsfile *file, LONGLONG row, const struct psf *psf, struct parameter_row param,
+                      int *fits)
 {
+    const double *coef = param.coef;
     char name[16], *names[1] = {name};
     int degx = 0, degw = coef ? (int)psf->sigmax.ncoef - 1 : 0;
     size_t count = psf->nspec * psf->sigmax.ncoef;
 
-    snprintf(name, sizeof name, "%-8s", param);
+    snprintf(name, sizeof name, "%-8s", param.name);
     fits_write_col(file, TSTRING, 1, row, 1, 1, names, fits);
     /* CFITSIO takes const data as void *, and does not change it */
     if (coef) fits_write_col(file, TDOUBLE, 2, row, 1, (LONGLONG)count, (void *)(uintptr_t)coef, fits);
     for (size_t i = 0; i < count && !coef; i++) {
-        double term = i % psf->sigmax.ncoef == 0 ? value : 0;
+        double term = i % psf->sigmax.ncoef == 0 ? param.value : 0;
 
         fits_write_col(file, TDOUBLE, 2, row, (LONGLONG)i + 1, 1, &term, fits);
     }
@@ -125,21 +132,24 @@ static void write_rows(fitsfile *file, const struct psf *psf, int *fits)
     char name[48];
     LONGLONG row = 1;
 
-    write_row(file, row++, "GHSIGX", psf->sigmax.coef, 0, psf, fits);
-    write_row(file, row++, "GHSIGY", psf->sigmay.coef, 0, psf, fits);
+    write_row(file, row++, psf, (struct parameter_row){"GHSIGX", psf->sigmax.coef, 0}, fits);
+    write_row(file, row++, psf, (struct parameter_row){"GHSIGY", psf->sigmay.coef, 0}, fits);
     for (size_t j = 0; j <= psf->degy; j++) {
         for (size_t i = 0; i <= psf->degx; i++) {
+            const double *coef = psf->gh[i * (psf->degy + 1) + j].coef;
+
             snprintf(name, sizeof name, "GH-%zu-%zu", i, j);
-            write_row(file, row++, name, psf->gh[i * (psf->degy + 1) + j].coef, 0, psf, fits);
+            write_row(file, row++, psf, (struct parameter_row){name, coef, 0}, fits);
         }
     }
     for (int k = 0; k < TAIL_COUNT; k++) {
-        write_row(file, row++, psf_tail_names[k], psf->has_tail ? psf->tail[k].coef : NULL, no_tail[k], psf,
-                  fits);
+        const double *coef = psf->has_tail ? psf->tail[k].coef : NULL;
+
+        write_row(file, row++, psf, (struct parameter_row){psf_tail_names[k], coef, no_tail[k]}, fits);
     }
 }
 
-static void write_table(struct sink *sink, const struct psf *psf)
+static void write_table(struct output_stream *stream, const struct psf *psf)
 {
     char format[32], param[] = "PARAM", coeff[] = "COEFF", degx[] = "LEGDEGX", degw[] = "LEGDEGW";
     char text[] = "8A", integer[] = "J";
@@ -148,27 +158,27 @@ static void write_table(struct sink *sink, const struct psf *psf)
     struct keywords keywords = {.count = 0};
     int fits = 0;
 
-    if (sink->status != STATUS_OK) return;
-    sink_begin_hdu(sink, "PSF");
+    if (stream->status != STATUS_OK) return;
+    output_stream_begin_hdu(stream, "PSF");
     snprintf(format, sizeof format, "%ldD", axes[0] * axes[1]);
     fill_keywords(psf, &keywords);
-    fits_create_tbl(sink->file, BINARY_TBL, 0, 4, names, types, NULL, NULL, &fits);
-    fits_write_tdim(sink->file, 2, 2, axes, &fits);
-    cards_write(sink->file, "PSF", NULL, &keywords, NULL, &fits);
-    write_rows(sink->file, psf, &fits);
-    sink_note(sink, fits);
-    sink_end_hdu(sink);
+    fits_create_tbl(stream->file, BINARY_TBL, 0, 4, names, types, NULL, NULL, &fits);
+    fits_write_tdim(stream->file, 2, 2, axes, &fits);
+    cards_write(stream->file, "PSF", NULL, &keywords, NULL, &fits);
+    write_rows(stream->file, psf, &fits);
+    output_stream_note(stream, fits);
+    output_stream_end_hdu(stream);
 }
 
 enum status psf_file_write(const char *path, const struct psf *psf, struct error *error)
 {
-    struct sink sink;
+    struct output_stream stream;
     enum status status = check_all(path, psf, error);
 
     if (status != STATUS_OK) return status;
-    sink_open(&sink, path, error);
-    write_trace(&sink, psf, "XTRACE", &psf->x);
-    write_trace(&sink, psf, "YTRACE", &psf->y);
-    write_table(&sink, psf);
-    return sink_close(&sink);
+    output_stream_open(&stream, path, error);
+    write_trace(&stream, psf, "XTRACE", &psf->x);
+    write_trace(&stream, psf, "YTRACE", &psf->y);
+    write_table(&stream, psf);
+    return output_stream_close(&stream);
 }

@@ -1,11 +1,12 @@
+#include "io/truth_file.h"
 #include "io/frame_file.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "io/internal/input.h"
+#include "io/internal/output_stream.h"
 #include "io/internal/read_array.h"
-#include "io/internal/sink.h"
 
 void truth_free(struct truth *truth)
 {
@@ -23,13 +24,13 @@ enum status truth_file_write(const char *path, const struct truth *truth, const 
                                2,          {nspec, nwave},    truth->flux};
     const struct array wave = {"WAVELENGTH", "Angstrom", DOUBLE_IMG, TDOUBLE, 1, {nwave}, truth->wave};
     const struct array spectra = {"SPECTRA", NULL, LONG_IMG, TINT, 1, {nspec}, truth->spectrum};
-    struct sink sink;
+    struct output_stream stream;
 
-    sink_open(&sink, path, error);
-    sink_image(&sink, &flux, NULL, keywords);
-    sink_image(&sink, &wave, NULL, NULL);
-    sink_image(&sink, &spectra, NULL, NULL);
-    return sink_close(&sink);
+    output_stream_open(&stream, path, error);
+    output_stream_image(&stream, &flux, NULL, keywords);
+    output_stream_image(&stream, &wave, NULL, NULL);
+    output_stream_image(&stream, &spectra, NULL, NULL);
+    return output_stream_close(&stream);
 }
 
 /* Without a HDU SPECTRA the spectra are 0, 1, 2, ... */

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "io/internal/input.h"
+#include "io/internal/input_hdu.h"
 #include "io/path.h"
 
 static bool has_right_checksums(struct input *input, char *why, size_t size)

@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 
     interrupt_install();
     if (argc < 2) {
-        fprintf(stderr, "unspot: no command given (see unspot --help)\n");
+        fprintf(stderr, "ERROR: a command is missing (see unspot --help)\n");
         return status_exit_code(STATUS_USAGE);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
@@ -54,6 +54,6 @@ int main(int argc, char **argv)
             return status_exit_code(status);
         }
     }
-    fprintf(stderr, "unspot: unknown command \"%s\" (see unspot --help)\n", argv[1]);
+    fprintf(stderr, "ERROR: %s: unknown command (see unspot --help)\n", argv[1]);
     return status_exit_code(STATUS_USAGE);
 }

@@ -298,6 +298,7 @@ enum status write_frame(const char *path, const struct frame *frame, bool bare, 
     const double values[NSPEC * 3] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
     const struct frame_scores scores = {.band = 'R', .window_min = 5800, .window_max = 7600, .value = values};
     struct keywords keywords = {.count = 0};
+    struct frame_companions companions;
     char longer[301];
     enum status status;
 
@@ -308,8 +309,11 @@ enum status write_frame(const char *path, const struct frame *frame, bool bare, 
     keyword_string(&keywords, "IN_IMG", longer, "");
     keyword_integer(&keywords, "FIBERMIN", 3025, "");
     keyword_real(&keywords, "WAVESTEP", 0.1 + 0.2, "Wavelength step size [Angstroms]");
-    status = frame_file_write(path, frame, &header, bare ? NULL : &fibermap, bare ? NULL : &scores, &keywords,
-                              error);
+    companions = (struct frame_companions){.image_header = &header,
+                                           .keywords = &keywords,
+                                           .fibermap = bare ? NULL : &fibermap,
+                                           .scores = bare ? NULL : &scores};
+    status = frame_file_write(path, frame, &companions, error);
     free(header.text);
     table_free(&fibermap);
     return status;

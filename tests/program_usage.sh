@@ -50,9 +50,9 @@ wrong() # REGEX COMMAND...
     expect_fail "unspot $*" 2 "$regex" "$UNSPOT" "$@"
 }
 
-wrong 'no command'
-wrong 'unknown command "bake"' bake
-wrong 'unknown command' --bake
+wrong 'a command is missing'
+wrong 'bake: unknown command' bake
+wrong '--bake: unknown command' --bake
 for command in extract tasks batch make-psf simulate compare info; do
     wrong '--nonsense' $command --nonsense
 done
@@ -61,22 +61,22 @@ wrong '--input is missing' extract
 wrong '--input is missing' extract -p psf.fits -o out/f.fits
 wrong '--psf is missing' extract -i im.fits -o out/f.fits
 wrong '--output is missing' extract -i im.fits -p psf.fits
-wrong '-i.*missing' extract -p psf.fits -o out/f.fits -i
-wrong '-o' make-psf
-wrong 'q' make-psf --camera q -o out/p.fits
-wrong 'red' make-psf --camera red -o out/p.fits
-wrong '0' make-psf --nspec 0 -o out/p.fits
-wrong '5' make-psf --nspec -5 -o out/p.fits
-wrong '-p' simulate -o out/i.fits
-wrong '-o' simulate -p psf.fits
-wrong '--specmin' simulate -p psf.fits -o out/i.fits -s 25
-wrong '--nspec' simulate -p psf.fits -o out/i.fits -s 20 -n 6
-wrong '--readnoise' simulate -p psf.fits -o out/i.fits --readnoise 0
-wrong '--wavelength' simulate -p psf.fits -o out/i.fits -w 5880,5800,0.8
-wrong '--loglevel' simulate -p psf.fits -o out/i.fits --loglevel loud
+wrong '-i: missing argument' extract -p psf.fits -o out/f.fits -i
+wrong '--output is missing' make-psf
+wrong '--camera q: ' make-psf --camera q -o out/p.fits
+wrong '--camera red: ' make-psf --camera red -o out/p.fits
+wrong '--nspec 0: ' make-psf --nspec 0 -o out/p.fits
+wrong '--nspec -5: ' make-psf --nspec -5 -o out/p.fits
+wrong '--psf is missing' simulate -o out/i.fits
+wrong '--output is missing' simulate -p psf.fits
+wrong '--specmin 25' simulate -p psf.fits -o out/i.fits -s 25
+wrong '--nspec 6' simulate -p psf.fits -o out/i.fits -s 20 -n 6
+wrong '--readnoise 0: ' simulate -p psf.fits -o out/i.fits --readnoise 0
+wrong '--wavelength 5880,5800,0.8: .*reversed' simulate -p psf.fits -o out/i.fits -w 5880,5800,0.8
+wrong '--loglevel loud: ' simulate -p psf.fits -o out/i.fits --loglevel loud
 wrong 'too few' compare
-wrong 'second frame or --truth' compare a.fits
-wrong 'exclude' compare a.fits b.fits --truth c.fits
+wrong 'a second frame or --truth' compare a.fits
+wrong '--truth c.fits: not together with a second frame, b.fits' compare a.fits b.fits --truth c.fits
 wrong '"c.fits"' compare a.fits b.fits c.fits
 
 extract() # REGEX OPTION...: the mistake in an otherwise good command line
@@ -85,24 +85,24 @@ extract() # REGEX OPTION...: the mistake in an otherwise good command line
 }
 
 extract '--nonsense' --nonsense
-extract '-q' -q
+extract '-q: unknown option' -q
 extract '"more"' more
 extract '"more"' -- more
 extract 'same file' -m out/f.fits
 extract '--specmin -1' -s -1
 extract '--nspec -25' -n -25
 extract '--nspec 0' -n 0
-extract 'two' -s two
-extract '1\.5' -n 1.5
-extract '99999999999' -n 99999999999
+extract '-s two: ' -s two
+extract '-n 1\.5: ' -n 1.5
+extract '-n 99999999999: ' -n 99999999999
 extract '--regularize -1' -r -1
-extract 'x' -r x
+extract '-r x: ' -r x
 extract '--regularize nan' -r nan
 extract '--regularize inf' --regularize inf
 for option in bundlesize nsubbundles nwavestep; do
     extract "--$option 0" --$option 0
     extract "--$option -5" --$option -5
-    extract 'five' --$option five
+    extract "--$option five: " --$option five
 done
 extract '--wavepad -1' --wavepad -1
 extract '--wavepad-frac -0.2' --wavepad-frac -0.2
@@ -112,7 +112,7 @@ extract '--psferr -0.5' --psferr -0.5
 extract '--psferr nan' --psferr nan
 extract '--threads -1' --threads -1
 extract '--threads 100000' --threads 100000
-extract 'many' --threads many
+extract '--threads many: ' --threads many
 extract '--loglevel loud' --loglevel loud
 extract '--solver magic' --solver magic
 extract '--patch quilt' --patch quilt
@@ -133,7 +133,7 @@ for text in '' 5800 5800,5880 '5800,5880,' red 5800,5880,x 5800,5880,0.8x 5800,5
     5800-5880-0.8; do
     extract "--wavelength $text: expected" -w "$text"
 done
-extract 'million' -w 5800,5880,1e-5
+extract '--wavelength 5800,5880,1e-5: .*million' -w 5800,5880,1e-5
 
 # A device that is not there is an error before anything is read: -p names no file.
 device() # REGEX COMMAND...

@@ -12,6 +12,7 @@
 
 #include "io/frame_file.h"
 #include "io/image_file.h"
+#include "io/truth_file.h"
 #include "io_files.h"
 
 static bool same_as_float(const double *a, const double *b, size_t n)

@@ -11,9 +11,9 @@
 #include <cmocka.h>
 #include <gsl/gsl_statistics_double.h>
 
+#include "base/median.h"
 #include "base/memory.h"
 #include "extract/mask.h"
-#include "extract/median.h"
 
 /* 0 to 1, the same at every run. */
 static double next_random(uint64_t *state)

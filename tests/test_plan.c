@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/grid.h"
 #include "base/minmax.h"
 #include "extract/options.h"
 #include "extract/plan.h"

@@ -1,4 +1,5 @@
 #include "io/internal/cards.h"
+#include "io/internal/input_hdu.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -29,10 +30,10 @@ enum status cards_read(struct input *input, const char *name, struct cards *card
         return input_fail(input, name, fits, error);
     }
     for (int i = 0; i < count - 1; i++) { /* the last one is END */
-        const char *card = text + (size_t)i * CARD;
+        const char *card = text + (size_t)i * CARD_SIZE;
 
         if (card_is(card, "CHECKSUM", false) || card_is(card, "DATASUM", false)) continue;
-        memmove(text + kept++ * CARD, card, CARD);
+        memmove(text + kept++ * CARD_SIZE, card, CARD_SIZE);
     }
     cards->text = text;
     cards->count = kept;
@@ -83,12 +84,12 @@ static void lower(char *text)
 
 void card_write(fitsfile *file, const char *card, int *fits)
 {
-    char line[CARD + 1];
+    char line[CARD_SIZE + 1];
     int result = 0;
 
     if (*fits) return;
-    for (int i = 0; i < CARD; i++) line[i] = card[i] >= ' ' && card[i] <= '~' ? card[i] : '?';
-    line[CARD] = '\0';
+    for (int i = 0; i < CARD_SIZE; i++) line[i] = card[i] >= ' ' && card[i] <= '~' ? card[i] : '?';
+    line[CARD_SIZE] = '\0';
     if (card_is(line, "CAMERA", false)) {
         char *comment = strrchr(line, '\'');
 
@@ -141,7 +142,7 @@ void cards_write(fitsfile *file, const char *name, const struct cards *cards, co
     bool dropped = false;
 
     for (size_t i = 0; cards && i < cards->count; i++) {
-        const char *card = cards->text + i * CARD;
+        const char *card = cards->text + i * CARD_SIZE;
 
         /* CONTINUE cards share the fate of the card they continue */
         if (!card_is(card, "CONTINUE", false)) {

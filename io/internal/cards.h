@@ -8,8 +8,6 @@
 #include "io/internal/input.h"
 #include "io/keyword.h"
 
-enum { CARD = 80 }; /* characters of a card */
-
 /* Reads all cards of the current HDU, called name, but CHECKSUM and DATASUM; those of the uncompressed image
  * when it is tile-compressed. */
 enum status cards_read(struct input *input, const char *name, struct cards *cards, struct error *error);

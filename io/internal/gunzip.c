@@ -8,7 +8,7 @@
 #include <zlib.h>
 
 #include "base/memory.h"
-#include "io/internal/input.h"
+#include "io/internal/gunzip.h"
 
 enum { CHUNK = 1 << 24, BUFFER = 1 << 18, DEFLATE_LIMIT = 1032 }; /* zlib's largest ratio is 1032 : 1 */
 

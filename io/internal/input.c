@@ -1,4 +1,4 @@
-#include "io/internal/input.h"
+#include "io/internal/input_hdu.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/internal/gunzip.h"
 #include "io/path.h"
 
 /* What CFITSIO says of these cases is not for users. */

@@ -1,4 +1,4 @@
-#include "io/internal/input.h"
+#include "io/internal/input_hdu.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "io/internal/input_hdu.h"
 
 static enum status check_shape(struct input *input, struct wanted *wanted, size_t *count, struct error *error)
 {

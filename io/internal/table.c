@@ -5,7 +5,8 @@
 
 #include "base/memory.h"
 #include "io/internal/cards.h"
-#include "io/internal/sink.h"
+#include "io/internal/input_hdu.h"
+#include "io/internal/output_stream.h"
 
 static enum status check_columns(struct input *input, const char *name, struct error *error)
 {
@@ -86,7 +87,7 @@ static void write_header(fitsfile *file, const char *name, const struct table *t
     write_structure(file, table, fits);
     for (int pass = 0; pass < 2; pass++) {
         for (size_t i = 0; i < table->header.count; i++) {
-            const char *card = table->header.text + i * CARD;
+            const char *card = table->header.text + i * CARD_SIZE;
 
             if (card_is(card, "TFIELDS", false) == (pass == 0) && !is_table_structure(card)) {
                 card_write(file, card, fits);
@@ -97,19 +98,19 @@ static void write_header(fitsfile *file, const char *name, const struct table *t
     fits_set_hdustruc(file, fits);
 }
 
-void sink_table(struct sink *sink, const char *name, const struct table *table)
+void table_write(struct output_stream *stream, const char *name, const struct table *table)
 {
     int fits = 0;
 
     if (table->header.count == 0) return;
-    if (sink->status != STATUS_OK) return;
-    sink_begin_hdu(sink, name);
-    write_header(sink->file, name, table, &fits);
+    if (stream->status != STATUS_OK) return;
+    output_stream_begin_hdu(stream, name);
+    write_header(stream->file, name, table, &fits);
     for (size_t row = 0; row < table->nrows && table->row_bytes > 0 && !fits; row++) {
         /* CFITSIO takes const bytes as not const, and does not change them */
-        fits_write_tblbytes(sink->file, (LONGLONG)row + 1, 1, (LONGLONG)table->row_bytes,
+        fits_write_tblbytes(stream->file, (LONGLONG)row + 1, 1, (LONGLONG)table->row_bytes,
                             table->rows + row * table->row_bytes, &fits);
     }
-    sink_note(sink, fits);
-    sink_end_hdu(sink);
+    output_stream_note(stream, fits);
+    output_stream_end_hdu(stream);
 }

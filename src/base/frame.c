@@ -1,5 +1,6 @@
 #include "base/frame.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,4 +41,27 @@ void frame_free(struct frame *frame)
     free(frame->chi2pix);
     free(frame->model);
     memset(frame, 0, sizeof *frame);
+}
+
+void cards_value(const struct cards *cards, const char *name, char *value, size_t size)
+{
+    char start[11];
+
+    snprintf(start, sizeof start, "%-8.8s= ", name);
+    value[0] = '\0';
+    for (size_t i = 0; i < cards->count; i++) {
+        const char *text = cards->text + i * CARD_SIZE, *end = text + CARD_SIZE;
+        char stop;
+        size_t length = 0;
+
+        if (strncmp(text, start, 10) != 0) continue;
+        text += 10;
+        while (text < end && *text == ' ') text++;
+        stop = text < end && *text == '\'' ? '\'' : '/';
+        if (stop == '\'') text++;
+        while (text < end && *text != stop && length + 1 < size) value[length++] = *text++;
+        while (length > 0 && value[length - 1] == ' ') length--;
+        value[length] = '\0';
+        return;
+    }
 }

@@ -7,11 +7,16 @@
 
 enum { FIBERS_PER_PETAL = 500 }; /* of one camera; DESI numbers fibers over its ten petals */
 
-/* Header cards of an HDU, kept word for word: text holds count cards of 80 characters each. */
+enum { CARD_SIZE = 80 }; /* characters of a header card (FITS Standard 4.0, section 4.1) */
+
+/* Header cards of an HDU, kept word for word. */
 struct cards {
     size_t count;
-    char *text; /* [count][80], not terminated */
+    char *text; /* [count][CARD_SIZE], not terminated */
 };
+
+/* Value of a keyword in header cards, without quotes and trailing blanks; empty when absent. */
+void cards_value(const struct cards *cards, const char *name, char *value, size_t size);
 
 /* A binary table kept byte for byte, so that any column of any type passes through. */
 struct table {

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "commands/command.h"
-#include "extract/options.h"
 #include "io/thread_safety.h"
 #include "omp/offload.h"
 #include "run/options.h"
@@ -47,10 +46,9 @@ static enum status parse_io(const char *name, enum batch_io *io, struct error *e
 static enum status make_options(struct batch_arguments *arguments, struct batch_options *options,
                                 struct error *error)
 {
-    enum status status = option_check_range("--group-size", arguments->group_size, 0, 1e6, error);
+    enum status status = options_range("--group-size", arguments->group_size, 0, 1e6, error);
 
-    if (status == STATUS_OK)
-        status = option_check_range("--threads", arguments->threads, 0, THREADS_MAX, error);
+    if (status == STATUS_OK) status = options_range("--threads", arguments->threads, 0, THREADS_MAX, error);
     if (status == STATUS_OK)
         status = parse_io(arguments->io ? arguments->io : "threads", &options->io, error);
     if (status == STATUS_OK)
@@ -84,8 +82,15 @@ static enum status parse(int argc, const char **argv, struct batch_arguments *ar
         {"loglevel", 0, POPT_ARG_STRING, &arguments->loglevel, 0, "debug, info (the default), warn or error",
          "LEVEL"},
         POPT_AUTOHELP POPT_TABLEEND};
-    enum status status = options_parse("batch", "[OPTIONS] TASKS [-- OPTIONS OF ALL TASKS]", argc, argv,
-                                       table, 1, WORDS_MAX, arguments->words, error);
+    const struct command_line line = {.command = "batch",
+                                      .usage = "[OPTIONS] TASKS [-- OPTIONS OF ALL TASKS]",
+                                      .argc = argc,
+                                      .argv = argv,
+                                      .options = table,
+                                      .min = 1,
+                                      .max = WORDS_MAX,
+                                      .arguments = arguments->words};
+    enum status status = options_parse(&line, error);
 
     return status == STATUS_OK ? make_options(arguments, options, error) : status;
 }

@@ -8,6 +8,7 @@
 #include "compare/frame_difference.h"
 #include "compare/truth_pulls.h"
 #include "io/frame_file.h"
+#include "io/truth_file.h"
 #include "run/options.h"
 
 struct compare_options {
@@ -17,7 +18,8 @@ struct compare_options {
     int strict_mask;
 };
 
-static enum status parse(int argc, const char **argv, struct compare_options *options, struct error *error)
+static enum status parse_compare(int argc, const char **argv, struct compare_options *options,
+                                 struct error *error)
 {
     const int number = POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT;
     struct tolerances *limit = &options->tolerances;
@@ -42,16 +44,24 @@ static enum status parse(int argc, const char **argv, struct compare_options *op
         {"pull-sigma", 0, number, &options->pull_sigma, 0, "with --truth: limit of |sigma - 1| of the pulls",
          "X"},
         POPT_AUTOHELP POPT_TABLEEND};
-    enum status status =
-        options_parse("compare", "A B | A --truth FILE", argc, argv, table, 1, 2, options->files, error);
+    const struct command_line line = {.command = "compare",
+                                      .usage = "A B | A --truth FILE",
+                                      .argc = argc,
+                                      .argv = argv,
+                                      .options = table,
+                                      .min = 1,
+                                      .max = 2,
+                                      .arguments = options->files};
+    enum status status = options_parse(&line, error);
 
     limit->strict_mask = options->strict_mask != 0;
     if (status != STATUS_OK) return status;
     if (options->files[1] && options->truth) {
-        return error_set(error, STATUS_USAGE, "compare: a second frame and --truth exclude each other");
+        return error_set(error, STATUS_USAGE, "--truth %s: not together with a second frame, %s",
+                         options->truth, options->files[1]);
     }
     if (!options->files[1] && !options->truth) {
-        return error_set(error, STATUS_USAGE, "compare: give a second frame or --truth FILE");
+        return options_missing("compare", "a second frame or --truth", error);
     }
     return STATUS_OK;
 }
@@ -109,6 +119,14 @@ static void print_difference(const struct difference *difference, enum quantity 
     }
 }
 
+/* Puts the names of the files that do not fit together before what is wrong. */
+static void name_files(const char *first, const char *second, struct error *error)
+{
+    const struct error cause = *error;
+
+    error_set(error, cause.status, "%s, %s: %s", first, second, cause.text);
+}
+
 static enum status compare_frames(const struct compare_options *options, const struct frame *a,
                                   struct error *error)
 {
@@ -117,7 +135,10 @@ static enum status compare_frames(const struct compare_options *options, const s
     enum quantity worst;
     enum status status = frame_file_read(options->files[1], &b, error);
 
-    if (status == STATUS_OK) status = frame_difference(a, &b, &options->tolerances, &difference, error);
+    if (status == STATUS_OK) {
+        status = frame_difference(a, &b, &options->tolerances, &difference, error);
+        if (status == STATUS_MISMATCH) name_files(options->files[0], options->files[1], error);
+    }
     if (status != STATUS_OK) goto cleanup;
     printf("%zu spectra from %zu, %zu wavelengths from %.4f Angstrom\n", a->nspec, a->specmin, a->nwave,
            a->wave[0]);
@@ -157,7 +178,10 @@ static enum status compare_truth(const struct compare_options *options, const st
     bool mean_ok, sigma_ok;
     enum status status = truth_file_read(options->truth, &truth, error);
 
-    if (status == STATUS_OK) status = frame_pulls(frame, &truth, &pulls, error);
+    if (status == STATUS_OK) {
+        status = frame_pulls(frame, &truth, &pulls, error);
+        if (status == STATUS_MISMATCH) name_files(options->files[0], options->truth, error);
+    }
     if (status != STATUS_OK) goto cleanup;
     printf("pulls (flux - R truth) sqrt(ivar) of %zu unmasked bins of %zu spectra\n", pulls.count,
            frame->nspec);
@@ -184,7 +208,7 @@ enum status compare_command(int argc, const char **argv, struct error *error)
     struct compare_options options = {
         .tolerances = tolerances_default(), .pull_mean = 0.02, .pull_sigma = 0.02};
     struct frame frame = {.nspec = 0};
-    enum status status = parse(argc, argv, &options, error);
+    enum status status = parse_compare(argc, argv, &options, error);
 
     if (status == STATUS_OK) status = frame_file_read(options.files[0], &frame, error);
     if (status == STATUS_OK) {

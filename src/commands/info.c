@@ -61,8 +61,10 @@ static void print_linalg(void)
 enum status info_command(int argc, const char **argv, struct error *error)
 {
     const struct poptOption table[] = {POPT_AUTOHELP POPT_TABLEEND};
+    const struct command_line line = {
+        .command = "info", .usage = "", .argc = argc, .argv = argv, .options = table};
     char mpi[256];
-    enum status status = options_parse("info", "", argc, argv, table, 0, 0, NULL, error);
+    enum status status = options_parse(&line, error);
 
     if (status != STATUS_OK) return status;
     print_line("version", UNSPOT_VERSION " (" UNSPOT_GIT_HASH ")");

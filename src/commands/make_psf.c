@@ -25,21 +25,18 @@ enum status make_psf_command(int argc, const char **argv, struct error *error)
         {"tails", 0, POPT_ARG_NONE, &tails, 0, "with tails that hold about 1e-3 of the light", NULL},
         POPT_AUTOHELP POPT_TABLEEND};
 
-    status = options_parse("make-psf", "-o FILE [OPTIONS]", argc, argv, table, 0, 0, NULL, error);
-    if (status != STATUS_OK) goto cleanup;
-    if (!output) {
-        status = error_set(error, STATUS_USAGE, "make-psf: no output file given (-o FILE)");
-        goto cleanup;
-    }
-    if (camera && strlen(camera) != 1) {
+    const struct command_line line = {
+        .command = "make-psf", .usage = "-o FILE [OPTIONS]", .argc = argc, .argv = argv, .options = table};
+
+    status = options_parse(&line, error);
+    if (status == STATUS_OK && !output) status = options_missing("make-psf", "--output", error);
+    if (status == STATUS_OK && camera && strlen(camera) != 1)
         status = error_set(error, STATUS_USAGE, "--camera %s: expected b, r or z", camera);
-        goto cleanup;
-    }
-    status = synthetic_psf(camera ? camera[0] : 'r', nspec < 0 ? 0 : (size_t)nspec, tails != 0, &psf, error);
-    if (status != STATUS_OK) goto cleanup;
-    status = output_check(output, error);
+    if (status == STATUS_OK) status = options_range("--nspec", nspec, 1, SYNTHETIC_FIBERS, error);
+    if (status == STATUS_OK)
+        status = synthetic_psf(camera ? camera[0] : 'r', (size_t)nspec, tails != 0, &psf, error);
+    if (status == STATUS_OK) status = output_check(output, error);
     if (status == STATUS_OK) status = psf_file_write(output, &psf, error);
-cleanup:
     psf_free(&psf);
     free(output);
     free(camera);

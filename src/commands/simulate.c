@@ -20,7 +20,7 @@ struct simulate_options {
     double readnoise;
 };
 
-static void options_free(struct simulate_options *options)
+static void free_simulate_options(struct simulate_options *options)
 {
     free(options->psf);
     free(options->output);
@@ -29,28 +29,23 @@ static void options_free(struct simulate_options *options)
     free(options->loglevel);
 }
 
-static enum status check_options(const struct simulate_options *options, struct log *log, struct error *error)
+static enum status check_simulate_options(const struct simulate_options *options, struct log *log,
+                                          struct error *error)
 {
-    if (!options->psf) return error_set(error, STATUS_USAGE, "simulate: no PSF given (-p FILE)");
-    if (!options->output) return error_set(error, STATUS_USAGE, "simulate: no output file given (-o FILE)");
-    if (options->specmin < 0 || options->nspec < 0) {
-        return error_set(error, STATUS_USAGE, "--specmin %d --nspec %d: must not be negative",
-                         options->specmin, options->nspec);
-    }
-    if (!(options->readnoise >= 1e-3 && options->readnoise <= 1e6)) {
-        return error_set(error, STATUS_USAGE, "--readnoise %g: expected electrons, 0.001 to 1e6",
-                         options->readnoise);
-    }
-    if (options->threads < 0 || options->threads > 4096) {
-        return error_set(error, STATUS_USAGE, "--threads %d: expected a number from 0 to 4096",
-                         options->threads);
-    }
-    if (options->loglevel) return options_loglevel(options->loglevel, log, error);
-    return STATUS_OK;
+    enum status status;
+
+    if (!options->psf) return options_missing("simulate", "--psf", error);
+    if (!options->output) return options_missing("simulate", "--output", error);
+    status = options_range("--specmin", options->specmin, 0, 1e6, error);
+    if (status == STATUS_OK) status = options_range("--nspec", options->nspec, 0, 1e6, error);
+    if (status == STATUS_OK) status = options_range("--readnoise", options->readnoise, 1e-3, 1e6, error);
+    if (status == STATUS_OK) status = options_range("--threads", options->threads, 0, THREADS_MAX, error);
+    if (status == STATUS_OK && options->loglevel) status = options_loglevel(options->loglevel, log, error);
+    return status;
 }
 
-static enum status parse(int argc, const char **argv, struct simulate_options *options, struct log *log,
-                         struct error *error)
+static enum status parse_simulate(int argc, const char **argv, struct simulate_options *options,
+                                  struct log *log, struct error *error)
 {
     enum status status;
     const struct poptOption table[] = {
@@ -79,14 +74,20 @@ static enum status parse(int argc, const char **argv, struct simulate_options *o
          "debug|info|warn|error"},
         POPT_AUTOHELP POPT_TABLEEND};
 
-    status = options_parse("simulate", "-p FILE -o FILE [OPTIONS]", argc, argv, table, 0, 0, NULL, error);
-    if (status == STATUS_OK) status = check_options(options, log, error);
+    const struct command_line line = {.command = "simulate",
+                                      .usage = "-p FILE -o FILE [OPTIONS]",
+                                      .argc = argc,
+                                      .argv = argv,
+                                      .options = table};
+
+    status = options_parse(&line, error);
+    if (status == STATUS_OK) status = check_simulate_options(options, log, error);
     if (status == STATUS_OK && options->threads > 0) omp_set_num_threads(options->threads);
     return status;
 }
 
-static enum status prepare(const struct simulate_options *options, const struct psf *psf,
-                           struct simulation *simulation, struct error *error)
+static enum status set_up_simulation(const struct simulate_options *options, const struct psf *psf,
+                                     struct simulation *simulation, struct error *error)
 {
     enum status status;
     size_t specmin = (size_t)options->specmin, nspec = (size_t)options->nspec;
@@ -115,7 +116,8 @@ static enum status prepare(const struct simulate_options *options, const struct 
     return status;
 }
 
-static void describe(const struct psf *psf, const struct simulate_options *options, struct keywords *keywords)
+static void describe_exposure(const struct psf *psf, const struct simulate_options *options,
+                              struct keywords *keywords)
 {
     keyword_string(keywords, "CAMERA", psf->camera[0] ? psf->camera : "r0", "camera");
     keyword_string(keywords, "FLAVOR", "science", "kind of exposure");
@@ -155,12 +157,12 @@ static enum status simulate(const struct simulate_options *options, const struct
     struct keywords keywords = {.count = 0};
     int32_t *mask = memory_zeroed(psf->nx * psf->ny, sizeof(int32_t));
 
-    status = mask ? prepare(options, psf, &simulation, error) : memory_error(error, "mask");
+    status = mask ? set_up_simulation(options, psf, &simulation, error) : memory_error(error, "mask");
     if (status != STATUS_OK) goto cleanup;
     log_info(log, "%zu fibers from %zu, truth at %zu wavelengths from %.2f Angstrom, step %.4g",
              simulation.nspec, simulation.specmin, simulation.nwave, simulation.wave_min,
              simulation.wave_step);
-    describe(psf, options, &keywords);
+    describe_exposure(psf, options, &keywords);
     status = simulate_spectra(&simulation, &truth, error);
     if (status != STATUS_OK) goto cleanup;
     status = simulate_image(psf, &simulation, &truth, &preproc, mask, error);
@@ -183,7 +185,7 @@ enum status simulate_command(int argc, const char **argv, struct error *error)
     struct simulate_options options = {.seed = 1, .readnoise = 3};
     struct log log = {.level = LOG_INFO};
     struct psf psf = {.nspec = 0};
-    enum status status = parse(argc, argv, &options, &log, error);
+    enum status status = parse_simulate(argc, argv, &options, &log, error);
 
     const struct named_file files[] = {
         {"--psf", options.psf, false}, {"--output", options.output, true}, {"--truth", options.truth, true}};
@@ -192,6 +194,6 @@ enum status simulate_command(int argc, const char **argv, struct error *error)
     if (status == STATUS_OK) status = psf_file_read(options.psf, &psf, error);
     if (status == STATUS_OK) status = simulate(&options, &psf, &log, error);
     psf_free(&psf);
-    options_free(&options);
+    free_simulate_options(&options);
     return status;
 }

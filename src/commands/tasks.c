@@ -16,14 +16,14 @@
 
 enum { PETALS = 10, NAME = 1024, PATH = 4096 };
 
-struct options {
+struct tasks_options {
     char *desi, *night, *expid, *cameras, *to, *output, *loglevel;
     int model;
     struct log log;
 };
 
 /* What desi_proc passes to desi_extract_spectra for each kind of camera. */
-static const struct band {
+static const struct camera_band {
     char name;
     const char *wavelength;
     const char *psferr;
@@ -32,7 +32,7 @@ static const struct band {
 
 enum { BANDS = sizeof bandwidths / sizeof bandwidths[0], DESI_MASKBITS = 767 };
 
-static void options_free(struct options *options)
+static void free_tasks_options(struct tasks_options *options)
 {
     free(options->desi);
     free(options->night);
@@ -55,7 +55,7 @@ static enum status parse_cameras(const char *text, bool wanted[BANDS][PETALS], s
 {
     memset(wanted, 0, sizeof(bool[BANDS][PETALS]));
     for (const char *c = text;; c++) {
-        const struct band *band = NULL;
+        const struct camera_band *band = NULL;
         bool all;
 
         for (int i = 0; i < BANDS; i++) {
@@ -75,8 +75,8 @@ static enum status parse_cameras(const char *text, bool wanted[BANDS][PETALS], s
     }
 }
 
-static enum status parse(int argc, const char **argv, struct options *options, bool wanted[BANDS][PETALS],
-                         struct error *error)
+static enum status parse_tasks(int argc, const char **argv, struct tasks_options *options,
+                               bool wanted[BANDS][PETALS], struct error *error)
 {
     const struct poptOption table[] = {
         {"desi", 0, POPT_ARG_STRING, &options->desi, 0,
@@ -96,14 +96,16 @@ static enum status parse(int argc, const char **argv, struct options *options, b
         {"loglevel", 0, POPT_ARG_STRING, &options->loglevel, 0, "debug, info (the default), warn or error",
          "LEVEL"},
         POPT_AUTOHELP POPT_TABLEEND};
-    enum status status =
-        options_parse("tasks", "--desi DIR --night YYYYMMDD [OPTIONS]", argc, argv, table, 0, 0, NULL, error);
+    const struct command_line line = {.command = "tasks",
+                                      .usage = "--desi DIR --night YYYYMMDD [OPTIONS]",
+                                      .argc = argc,
+                                      .argv = argv,
+                                      .options = table};
+    enum status status = options_parse(&line, error);
 
     if (status != STATUS_OK) return status;
-    if (!options->desi || !options->night) {
-        return error_set(error, STATUS_USAGE, "--%s is missing (see unspot tasks --help)",
-                         options->desi ? "night" : "desi");
-    }
+    if (!options->desi) return options_missing("tasks", "--desi", error);
+    if (!options->night) return options_missing("tasks", "--night", error);
     if (!is_digits(options->night, 8, 8))
         return error_set(error, STATUS_USAGE, "--night %s: expected YYYYMMDD", options->night);
     if (options->expid && !is_digits(options->expid, 1, 8))
@@ -129,7 +131,7 @@ static bool exists(const char *name, char *found, size_t size)
 }
 
 /* The PSF as fitted or shifted for this exposure, else that of the night. */
-static bool find_psf(const struct options *options, const char *expid, const char *camera, char *found)
+static bool find_psf(const struct tasks_options *options, const char *expid, const char *camera, char *found)
 {
     char name[PATH];
 
@@ -156,8 +158,8 @@ static void print_name(FILE *file, const char *name)
 }
 
 /* 1 when there is a line for the camera, 0 when there is no image of it. */
-static size_t print_camera(FILE *file, const struct options *options, const char *expid,
-                           const struct band *band, int petal)
+static size_t print_camera(FILE *file, const struct tasks_options *options, const char *expid,
+                           const struct camera_band *band, int petal)
 {
     char camera[3] = {band->name, (char)('0' + petal), '\0'};
     char image[PATH], psf[PATH], name[PATH], folder[PATH / 2];
@@ -183,13 +185,13 @@ static size_t print_camera(FILE *file, const struct options *options, const char
 }
 
 /* Folders exposures/NIGHT/EXPID beneath an existing one. */
-static enum status make_folders(const struct options *options, const char *expid, struct error *error)
+static enum status make_folders(const struct tasks_options *options, const char *expid, struct error *error)
 {
     const char *parts[3] = {"exposures", options->night, expid};
     char folder[PATH];
     size_t length = (size_t)snprintf(folder, NAME, "%s", options->to ? options->to : options->desi);
 
-    if (length >= NAME) return error_set(error, STATUS_USAGE, "%.200s...: the name is too long", options->to);
+    if (length >= NAME) return error_set(error, STATUS_USAGE, "%.200s...: the name is too long", folder);
     for (int i = 0; i < 3; i++) {
         length += (size_t)snprintf(folder + length, sizeof folder - length, "/%s", parts[i]);
         if (mkdir(folder, 0777) == 0 || errno == EEXIST) continue;
@@ -198,7 +200,7 @@ static enum status make_folders(const struct options *options, const char *expid
     return STATUS_OK;
 }
 
-static enum status print_exposure(FILE *file, const struct options *options, const char *expid,
+static enum status print_exposure(FILE *file, const struct tasks_options *options, const char *expid,
                                   bool wanted[BANDS][PETALS], size_t *count, struct error *error)
 {
     size_t before = *count;
@@ -212,7 +214,7 @@ static enum status print_exposure(FILE *file, const struct options *options, con
     return *count > before ? make_folders(options, expid, error) : STATUS_OK;
 }
 
-static enum status print_night(FILE *file, const struct options *options, bool wanted[BANDS][PETALS],
+static enum status print_night(FILE *file, const struct tasks_options *options, bool wanted[BANDS][PETALS],
                                struct error *error)
 {
     char folder[PATH];
@@ -258,7 +260,8 @@ static enum status write_file(const char *path, const char *text, struct error *
 }
 
 /* Into memory first: what fails leaves no half of a table. */
-static enum status list_night(const struct options *options, bool wanted[BANDS][PETALS], struct error *error)
+static enum status list_night(const struct tasks_options *options, bool wanted[BANDS][PETALS],
+                              struct error *error)
 {
     char *text = NULL;
     size_t size = 0;
@@ -279,11 +282,11 @@ static enum status list_night(const struct options *options, bool wanted[BANDS][
 
 enum status tasks_command(int argc, const char **argv, struct error *error)
 {
-    struct options options = {0};
+    struct tasks_options options = {0};
     bool wanted[BANDS][PETALS];
-    enum status status = parse(argc, argv, &options, wanted, error);
+    enum status status = parse_tasks(argc, argv, &options, wanted, error);
 
     if (status == STATUS_OK) status = list_night(&options, wanted, error);
-    options_free(&options);
+    free_tasks_options(&options);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "base/frame.h"
 #include "base/status.h"
 #include "io/frame_file.h"
+#include "io/truth_file.h"
 
 /* Statistics of (flux - R truth) sqrt(ivar), which is N(0, 1) when flux, ivar and R are right, over the bins
  * with mask 0 and ivar > 0. The first and last ndiag/2 bins are left out: their rows of R reach beyond the

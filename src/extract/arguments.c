@@ -24,24 +24,18 @@ void arguments_free(struct arguments *arguments)
 
 static enum status require_file_names(const struct arguments *arguments, struct error *error)
 {
-    if (!arguments->input)
-        return error_set(error, STATUS_USAGE, "--input is missing (see unspot extract --help)");
-    if (!arguments->psf)
-        return error_set(error, STATUS_USAGE, "--psf is missing (see unspot extract --help)");
-    if (!arguments->output) {
-        return error_set(error, STATUS_USAGE, "--output is missing (see unspot extract --help)");
-    }
-    return STATUS_OK;
+    if (!arguments->input) return options_missing("extract", "--input", error);
+    if (!arguments->psf) return options_missing("extract", "--psf", error);
+    return arguments->output ? STATUS_OK : options_missing("extract", "--output", error);
 }
 
 /* The numbers that are not among the options of an extraction, which extract_options_check() checks. */
 static enum status check_numbers(const struct arguments *arguments, struct error *error)
 {
-    enum status status = option_check_range("--wavepad", arguments->wavepad, 0, 1e4, error);
+    enum status status = options_range("--wavepad", arguments->wavepad, 0, 1e4, error);
 
-    if (status == STATUS_OK)
-        status = option_check_range("--wavepad-frac", arguments->wavepad_frac, 0, 100, error);
-    return status == STATUS_OK ? option_check_range("--threads", arguments->threads, 0, THREADS_MAX, error)
+    if (status == STATUS_OK) status = options_range("--wavepad-frac", arguments->wavepad_frac, 0, 100, error);
+    return status == STATUS_OK ? options_range("--threads", arguments->threads, 0, THREADS_MAX, error)
                                : status;
 }
 
@@ -126,12 +120,16 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
         {"loglevel", 0, POPT_ARG_STRING, &arguments->loglevel, 0, "debug, info (the default), warn or error",
          "LEVEL"},
         POPT_AUTOHELP POPT_TABLEEND};
+    const struct command_line line = {.command = "extract",
+                                      .usage = "-i IMAGE -p PSF -o FRAME [OPTIONS]",
+                                      .argc = argc,
+                                      .argv = argv,
+                                      .options = table};
     const char *device = getenv("UNSPOT_DEVICE");
     enum status status;
 
     *arguments = default_arguments();
-    status =
-        options_parse("extract", "-i IMAGE -p PSF -o FRAME [OPTIONS]", argc, argv, table, 0, 0, NULL, error);
+    status = options_parse(&line, error);
     if (status == STATUS_OK) status = fill_in(&arguments->patch, "step", error);
     if (status == STATUS_OK) status = fill_in(&arguments->solver, "banded", error);
     if (status == STATUS_OK) status = fill_in(&arguments->device, device ? device : "auto", error);

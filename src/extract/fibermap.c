@@ -9,31 +9,6 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 
-enum { CARD = 80 };
-
-void cards_value(const struct cards *cards, const char *name, char *value, size_t size)
-{
-    char start[11];
-
-    snprintf(start, sizeof start, "%-8.8s= ", name);
-    value[0] = '\0';
-    for (size_t i = 0; i < cards->count; i++) {
-        const char *text = cards->text + i * CARD, *end = text + CARD;
-        char stop;
-        size_t length = 0;
-
-        if (strncmp(text, start, 10) != 0) continue;
-        text += 10;
-        while (text < end && *text == ' ') text++;
-        stop = text < end && *text == '\'' ? '\'' : '/';
-        if (stop == '\'') text++;
-        while (text < end && *text != stop && length + 1 < size) value[length++] = *text++;
-        while (length > 0 && value[length - 1] == ' ') length--;
-        value[length] = '\0';
-        return;
-    }
-}
-
 /* The bytes of a table's cell by its TFORM, for example "500D" or "3A"; 0 for an unknown type. */
 static size_t cell_bytes(const char *form)
 {
@@ -59,7 +34,7 @@ static long fiber_offset(const struct table *table)
     size_t offset = 0;
 
     for (int field = 1; field <= 999; field++) {
-        char keyword[16], form[CARD], name[CARD];
+        char keyword[16], form[CARD_SIZE], name[CARD_SIZE];
 
         snprintf(keyword, sizeof keyword, "TFORM%d", field);
         cards_value(&table->header, keyword, form, sizeof form);
@@ -102,10 +77,10 @@ enum status fibermap_select(const struct table *fibermap, const char *camera, si
     *fibers = (struct fibers){.fibermin = (petal > 0 ? petal * FIBERS_PER_PETAL : 0) + (long)spectra.first};
     if (fibermap->header.count == 0) return STATUS_OK;
     offset = fiber_offset(fibermap);
-    rows->header.text = memory_zeroed(fibermap->header.count, CARD);
+    rows->header.text = memory_zeroed(fibermap->header.count, CARD_SIZE);
     rows->rows = memory_zeroed(spectra.count, fibermap->row_bytes);
     if (!rows->header.text || !rows->rows) return memory_error(error, "fibermap");
-    memcpy(rows->header.text, fibermap->header.text, fibermap->header.count * CARD);
+    memcpy(rows->header.text, fibermap->header.text, fibermap->header.count * CARD_SIZE);
     rows->header.count = fibermap->header.count;
     rows->row_bytes = fibermap->row_bytes;
     rows->nrows = spectra.count;

@@ -20,7 +20,4 @@ struct fibers {
 enum status fibermap_select(const struct table *fibermap, const char *camera, size_t psf_nspec,
                             struct span spectra, struct fibers *fibers, struct error *error);
 
-/* Value of a keyword in header cards, without quotes and trailing blanks; empty when absent. */
-void cards_value(const struct cards *cards, const char *name, char *value, size_t size);
-
 #endif

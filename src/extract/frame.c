@@ -1,4 +1,5 @@
 #include "extract/frame.h"
+#include "base/grid.h"
 
 #include <omp.h>
 #include <string.h>
@@ -10,7 +11,6 @@
 #include "extract/on_device.h"
 #include "extract/patch.h"
 #include "omp/model.h"
-#include "run/options.h"
 
 enum status extract_frame_alloc(struct frame *frame, const struct extract_options *options,
                                 const struct psf *psf, struct span columns, size_t ny, struct error *error)

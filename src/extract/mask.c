@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/median.h"
 #include "base/memory.h"
 #include "base/minmax.h"
-#include "extract/median.h"
 #include "omp/overlaps.h"
 
 /* BAD2DFIT where chi2pix is more than this many times the median of its wavelength and of its fiber: an

@@ -1,4 +1,5 @@
 #include "extract/options.h"
+#include "base/grid.h"
 
 #include "base/minmax.h"
 #include "run/options.h"
@@ -28,12 +29,6 @@ size_t extract_wavepad(int wavepad, double wavepad_frac)
     return (size_t)(wavepad + (int)(wavepad * wavepad_frac));
 }
 
-enum status option_check_range(const char *option, double value, double min, double max, struct error *error)
-{
-    if (value >= min && value <= max) return STATUS_OK; /* not NaN */
-    return error_set(error, STATUS_USAGE, "%s %g: expected a number from %g to %g", option, value, min, max);
-}
-
 /* A count that came from a negative number of the command line is that number again. */
 static double signed_count(size_t count)
 {
@@ -60,7 +55,7 @@ enum status extract_options_check(const struct extract_options *options, struct 
 
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
         enum status status =
-            option_check_range(ranges[i].option, ranges[i].value, ranges[i].min, ranges[i].max, error);
+            options_range(ranges[i].option, ranges[i].value, ranges[i].min, ranges[i].max, error);
 
         if (status != STATUS_OK) return status;
     }

@@ -55,9 +55,4 @@ enum status extract_options_check(const struct extract_options *options, struct 
 enum status extract_options_settle(struct extract_options *options, const struct psf *psf,
                                    const char *psf_name, const struct log *log, struct error *error);
 
-enum { THREADS_MAX = 4096 };
-
-/* STATUS_USAGE unless the number is from min to max; the error names the option. */
-enum status option_check_range(const char *option, double value, double min, double max, struct error *error);
-
 #endif

@@ -1,4 +1,5 @@
 #include "extract/plan.h"
+#include "base/grid.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +7,6 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "extract/plan_traces.h"
-#include "run/options.h"
 
 static void clip(int *min, int *max, size_t size)
 {

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/median.h"
 #include "base/memory.h"
-#include "extract/median.h"
 
 /* Of wavelengths first ... first + n - 1 of a spectrum; scratch[3][n]. */
 static void score_spectrum(const struct frame *frame, size_t spec, size_t first, size_t n, double *scratch,

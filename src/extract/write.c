@@ -82,8 +82,12 @@ static enum status write_frame(const struct session *session, const struct keywo
                     scores.window_min, scores.window_max);
     }
     if (status == STATUS_OK) {
-        status = frame_file_write(session->arguments->output, frame, &session->preproc.header,
-                                  &session->fibers.rows, count > 0 ? &scores : NULL, keywords, error);
+        const struct frame_companions companions = {.image_header = &session->preproc.header,
+                                                    .keywords = keywords,
+                                                    .fibermap = &session->fibers.rows,
+                                                    .scores = count > 0 ? &scores : NULL};
+
+        status = frame_file_write(session->arguments->output, frame, &companions, error);
     }
     free(value);
     return status;

@@ -160,7 +160,7 @@ void transfer_pixels(struct transfer *transfer, struct preproc *preproc)
 void transfer_cards(struct transfer *transfer, struct cards *cards)
 {
     transfer_bytes(transfer, &cards->count, sizeof cards->count);
-    TRANSFER(transfer, cards->text, 80 * cards->count);
+    TRANSFER(transfer, cards->text, CARD_SIZE * cards->count);
 }
 
 void transfer_table(struct transfer *transfer, struct table *table)

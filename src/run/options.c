@@ -17,9 +17,7 @@ static const char *option_before(int argc, const char **argv, const char *value)
     return "";
 }
 
-enum status options_parse(const char *command, const char *usage, int argc, const char **argv,
-                          const struct poptOption *table, size_t min, size_t max, char **arguments,
-                          struct error *error)
+enum status options_parse(const struct command_line *line, struct error *error)
 {
     enum status status = STATUS_OK;
     char name[64];
@@ -28,36 +26,42 @@ enum status options_parse(const char *command, const char *usage, int argc, cons
     poptContext context;
     int result;
 
-    snprintf(name, sizeof name, "unspot %s", command);
-    argv[0] = name; /* popt prints it in the help text */
-    context = poptGetContext(name, argc, argv, table, 0);
-    poptSetOtherOptionHelp(context, usage);
+    snprintf(name, sizeof name, "unspot %s", line->command);
+    line->argv[0] = name; /* popt prints it in the help text */
+    context = poptGetContext(name, line->argc, line->argv, line->options, 0);
+    poptSetOtherOptionHelp(context, line->usage);
     result = poptGetNextOpt(context);
     if (result < -1) {
-        const char *bad = poptBadOption(context, 0), *option = option_before(argc, argv, bad);
+        const char *bad = poptBadOption(context, 0), *option = option_before(line->argc, line->argv, bad);
 
-        status = error_set(error, STATUS_USAGE, "%s: %s%s%s: %s (see %s --help)", name, option,
-                           option[0] ? " " : "", bad, poptStrerror(result), name);
+        status = error_set(error, STATUS_USAGE, "%s%s%s: %s (see %s --help)", option, option[0] ? " " : "",
+                           bad, poptStrerror(result), name);
     }
     while (status == STATUS_OK && (argument = poptGetArg(context))) {
-        if (count == max) {
-            status = error_set(error, STATUS_USAGE, "%s: unexpected argument \"%s\" (see %s --help)", name,
-                               argument, name);
-        } else if (!(arguments[count++] = strdup(argument))) {
+        if (count == line->max) {
+            status =
+                error_set(error, STATUS_USAGE, "\"%s\": unexpected argument (see %s --help)", argument, name);
+        } else if (!(line->arguments[count++] = strdup(argument))) {
             status = error_set(error, STATUS_MEMORY, "out of memory for the command line");
         }
     }
-    if (status == STATUS_OK && count < min) {
-        status = error_set(error, STATUS_USAGE, "%s: too few arguments, usage: %s %s (see %s --help)", name,
-                           name, usage, name);
+    if (status == STATUS_OK && count < line->min) {
+        status = error_set(error, STATUS_USAGE, "too few arguments, usage: %s %s (see %s --help)", name,
+                           line->usage, name);
     }
     poptFreeContext(context);
     return status;
 }
 
-size_t wavelength_count(double first, double last, double step)
+enum status options_missing(const char *command, const char *option, struct error *error)
 {
-    return (size_t)ceil((last + 0.5 * step - first) / step);
+    return error_set(error, STATUS_USAGE, "%s is missing (see unspot %s --help)", option, command);
+}
+
+enum status options_range(const char *option, double value, double min, double max, struct error *error)
+{
+    if (value >= min && value <= max) return STATUS_OK; /* not NaN */
+    return error_set(error, STATUS_USAGE, "%s %g: expected a number from %g to %g", option, value, min, max);
 }
 
 enum status options_wavelengths(const char *text, double *first, double *last, double *step,

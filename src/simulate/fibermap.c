@@ -7,7 +7,7 @@
 #include "simulate/simulation.h"
 #include "simulate/synthetic_psf.h"
 
-enum { CARD = 80, CARDS = 32 };
+enum { CARDS = 32 };
 
 static const struct column {
     const char *name, *format;
@@ -19,11 +19,11 @@ enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
 static void add_card(struct cards *cards, const char *name, const char *value)
 {
-    char text[CARD + 1];
-    char *card = cards->text + CARD * cards->count++;
+    char text[CARD_SIZE + 1];
+    char *card = cards->text + CARD_SIZE * cards->count++;
     int length = snprintf(text, sizeof text, "%-8s= %s", name, value);
 
-    memset(card, ' ', CARD);
+    memset(card, ' ', CARD_SIZE);
     memcpy(card, text, (size_t)length);
 }
 
@@ -96,7 +96,7 @@ enum status simulate_fibermap(const struct psf *psf, const struct simulation *si
     *fibermap = (struct table){.nrows = psf->nspec};
     for (size_t k = 0; k < COLUMNS; k++) fibermap->row_bytes += columns[k].bytes;
     fibermap->rows = memory_zeroed(fibermap->nrows, fibermap->row_bytes);
-    fibermap->header.text = memory_zeroed(CARDS, CARD);
+    fibermap->header.text = memory_zeroed(CARDS, CARD_SIZE);
     if (!fibermap->rows || !fibermap->header.text) return memory_error(error, "fibermap");
     fill_header(fibermap);
     for (size_t fiber = 0; fiber < psf->nspec; fiber++) {

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <omp.h>
 
+#include "base/grid.h"
 #include "omp/spots.h"
 #include "run/options.h"
 #include "simulate/simulation.h"
@@ -78,10 +79,15 @@ void simulation_set_grid(struct simulation *simulation, const struct psf *psf, d
     simulation->nwave = before + nwave + after;
 }
 
-/* Adds the rows of a spot that this thread owns: bands of rows in turn. So no pixel has two writers, and each
- * pixel's sum has the same order, hence the same rounding, on any number of threads. */
+/* A thread's share of the CCD: BAND_ROWS rows at a time, in turn with the other threads. So no pixel has two
+ * writers, and each pixel's sum has the same order, hence the same rounding, on any number of threads. */
+struct row_share {
+    size_t thread, threads;
+};
+
+/* Adds the rows of a spot that are in the share. */
 static void add_spot(const struct psf *psf, const struct spots *spots, size_t index, double photons,
-                     size_t thread, size_t threads, double *expected)
+                     struct row_share share, double *expected)
 {
     const double *value = spots->value + index * spots->ny * spots->nx;
     long nx = (long)psf->nx, column = spots->column[index];
@@ -91,7 +97,8 @@ static void add_spot(const struct psf *psf, const struct spots *spots, size_t in
     for (size_t y = 0; y < spots->ny; y++) {
         long row = (long)spots->row[index] + (long)y;
 
-        if (row < 0 || row >= (long)psf->ny || (size_t)row / BAND_ROWS % threads != thread) continue;
+        if (row < 0 || row >= (long)psf->ny || (size_t)row / BAND_ROWS % share.threads != share.thread)
+            continue;
         for (long x = first; x < end; x++) {
             expected[row * nx + column + x] += photons * value[(long)(y * spots->nx) + x];
         }
@@ -104,14 +111,14 @@ static void add_chunk(const struct psf *psf, const struct spots *spots, const do
 {
 #pragma omp parallel
     {
-        size_t thread = (size_t)omp_get_thread_num(), threads = (size_t)omp_get_num_threads();
+        const struct row_share share = {(size_t)omp_get_thread_num(), (size_t)omp_get_num_threads()};
 
         for (size_t s = 0; s < spots->nspec; s++) {
             for (size_t w = 0; w < spots->nwave; w++) {
                 double photons = flux[s * stride + w] * step;
 
                 if (photons == 0) continue;
-                add_spot(psf, spots, s * spots->nwave + w, photons, thread, threads, expected);
+                add_spot(psf, spots, s * spots->nwave + w, photons, share, expected);
             }
         }
     }

@@ -13,6 +13,7 @@
 #include "base/psf.h"
 #include "base/status.h"
 #include "io/frame_file.h"
+#include "io/truth_file.h"
 
 /* desispec's ccdmask bits that the simulated defects set */
 enum ccdmask {

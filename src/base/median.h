@@ -1,6 +1,6 @@
 /* The median of many numbers, several times as fast as by quickselect, whose branches are not predictable. */
-#ifndef UNSPOT_EXTRACT_MEDIAN_H
-#define UNSPOT_EXTRACT_MEDIAN_H
+#ifndef UNSPOT_BASE_MEDIAN_H
+#define UNSPOT_BASE_MEDIAN_H
 
 #include <stddef.h>
 

@@ -1,4 +1,4 @@
-#include "extract/median.h"
+#include "base/median.h"
 
 #include <gsl/gsl_statistics_double.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /* Writes FITS files through CFITSIO into the temporary file of an output. Private to io/.
  *
- * Calls in between need no checks: after a failure they do nothing, and sink_close() reports it. */
-#ifndef UNSPOT_IO_INTERNAL_SINK_H
-#define UNSPOT_IO_INTERNAL_SINK_H
+ * Calls in between need no checks: after a failure they do nothing, and output_stream_close() reports it. */
+#ifndef UNSPOT_IO_INTERNAL_OUTPUT_STREAM_H
+#define UNSPOT_IO_INTERNAL_OUTPUT_STREAM_H
 
 #include <fitsio.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 #include "io/keyword.h"
 #include "io/output.h"
 
-struct sink {
+struct output_stream {
     fitsfile *file;
     int fits;      /* CFITSIO's status */
     int reason;    /* errno of that failure, or 0 */
@@ -33,29 +33,26 @@ struct array {
     const void *data;
 };
 
-void sink_open(struct sink *sink, const char *path, struct error *error);
+void output_stream_open(struct output_stream *stream, const char *path, struct error *error);
 
 /* One image HDU: header, data, checksum. cards and keywords may be NULL. Numbers that are not finite, or not
  * so in the type of the file, are STATUS_NUMERIC: they never reach a file. */
-void sink_image(struct sink *sink, const struct array *array, const struct cards *cards,
-                const struct keywords *keywords);
-
-/* The table's rows and header word for word, under the name given; nothing when table->header.count is 0. */
-void sink_table(struct sink *sink, const char *name, const struct table *table);
+void output_stream_image(struct output_stream *stream, const struct array *array, const struct cards *cards,
+                         const struct keywords *keywords);
 
 /* For HDUs written by hand: notes the name for messages; notes CFITSIO's status, and errno with it, which is
  * worth more to the user but only lasts until the next system call; ends the HDU with checksums. */
-void sink_begin_hdu(struct sink *sink, const char *name);
-void sink_note(struct sink *sink, int fits);
-void sink_end_hdu(struct sink *sink);
+void output_stream_begin_hdu(struct output_stream *stream, const char *name);
+void output_stream_note(struct output_stream *stream, int fits);
+void output_stream_end_hdu(struct output_stream *stream);
 
 /* Writes the rows of an array to the current HDU, an image of that shape. */
-void sink_data(struct sink *sink, const struct array *array);
+void output_stream_data(struct output_stream *stream, const struct array *array);
 
 /* Fails with STATUS_NUMERIC unless all count values are finite. */
-void sink_require_finite(struct sink *sink, const double *values, size_t count);
+void output_stream_require_finite(struct output_stream *stream, const double *values, size_t count);
 
 /* Closes the file and gives it its name, or removes it when anything failed. */
-enum status sink_close(struct sink *sink);
+enum status output_stream_close(struct output_stream *stream);
 
 #endif

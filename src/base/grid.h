@@ -1,0 +1,15 @@
+/* Grids of wavelengths. */
+#ifndef UNSPOT_BASE_GRID_H
+#define UNSPOT_BASE_GRID_H
+
+#include <math.h>
+#include <stddef.h>
+
+/* Number of bins of a grid from first in steps of `step` (Angstrom), the last one included:
+ * np.arange(first, last + step/2, step). */
+static inline size_t wavelength_count(double first, double last, double step)
+{
+    return (size_t)ceil((last + 0.5 * step - first) / step);
+}
+
+#endif
