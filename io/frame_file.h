@@ -1,4 +1,4 @@
-/* Reads and writes DESI frame files, the layout that desispec's readers expect (desi-conventions §2):
+/* Reads and writes DESI frame files, the layout that desispec's readers expect (io/README.md):
  * FLUX f4, IVAR f4, MASK u4, WAVELENGTH f8, RESOLUTION f4, FIBERMAP, CHI2PIX f4, SCORES. */
 #ifndef UNSPOT_IO_FRAME_FILE_H
 #define UNSPOT_IO_FRAME_FILE_H

@@ -70,7 +70,7 @@ static enum status read_bins(struct input *input, struct wanted wanted, bool opt
     return read_array(input, &wanted, optional, data, error);
 }
 
-static enum status read_all(struct input *input, struct frame *frame, struct error *error)
+static enum status read_arrays(struct input *input, struct frame *frame, struct error *error)
 {
     struct wanted flux = {.name = "FLUX", .type = TDOUBLE, .naxis = 2};
     void *data = NULL;
@@ -103,7 +103,7 @@ enum status frame_file_read(const char *path, struct frame *frame, struct error 
     enum status status = input_open(path, &input, error);
 
     *frame = (struct frame){0};
-    if (status == STATUS_OK) status = read_all(&input, frame, error);
+    if (status == STATUS_OK) status = read_arrays(&input, frame, error);
     input_close(&input);
     return status;
 }

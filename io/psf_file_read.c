@@ -198,8 +198,8 @@ static enum status read_xy(const struct psf_table *table, int version, struct ps
     return status;
 }
 
-static enum status read_all(struct input *input, int version, struct psf_table *table, struct psf *psf,
-                            struct error *error)
+static enum status read_psf_hdus(struct input *input, int version, struct psf_table *table, struct psf *psf,
+                                 struct error *error)
 {
     const char *name = version < 3 ? "1" : "PSF";
     int fits = 0;
@@ -230,7 +230,7 @@ enum status psf_file_read(const char *path, struct psf *psf, struct error *error
 
     *psf = (struct psf){0};
     if (status == STATUS_OK) status = read_version(&input, &version, error);
-    if (status == STATUS_OK) status = read_all(&input, version, &table, psf, error);
+    if (status == STATUS_OK) status = read_psf_hdus(&input, version, &table, psf, error);
     psf_table_free(&table);
     input_close(&input);
     return status;

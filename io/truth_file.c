@@ -43,7 +43,7 @@ static enum status number_spectra(struct truth *truth, struct error *error)
     return STATUS_OK;
 }
 
-static enum status read_all(struct input *input, struct truth *truth, struct error *error)
+static enum status read_truth_arrays(struct input *input, struct truth *truth, struct error *error)
 {
     struct wanted flux = {.name = "TRUEFLUX", .type = TDOUBLE, .naxis = 2};
     struct wanted wave = {.name = "WAVELENGTH", .type = TDOUBLE, .naxis = 1};
@@ -70,7 +70,7 @@ enum status truth_file_read(const char *path, struct truth *truth, struct error 
     enum status status = input_open(path, &input, error);
 
     *truth = (struct truth){0};
-    if (status == STATUS_OK) status = read_all(&input, truth, error);
+    if (status == STATUS_OK) status = read_truth_arrays(&input, truth, error);
     input_close(&input);
     return status;
 }

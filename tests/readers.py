@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The files as their readers see them: astropy, fitsio and the habits of desispec (desi-conventions §2, §7).
+"""The files as their readers see them: astropy, fitsio and the habits of desispec (io/README.md).
 
 Environment: UNSPOT, the program; UNSPOT_REFERENCE, the folder of the reference data. Works in a fresh folder under
 the current one and removes it."""

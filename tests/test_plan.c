@@ -134,7 +134,7 @@ static void patches_do_not_depend_on_the_selection(void **state)
     plan_free(&part);
 }
 
-/* 1.5 px a bin and spots of 11 rows: the band that algorithm.md measured, +-7 wavelengths. */
+/* 1.5 px a bin and spots of 11 rows: spots overlap within +-7 wavelengths, as measured. */
 static void band_is_where_spots_stop_to_overlap(void **state)
 {
     struct plan_options options = defaults(0, 25);

@@ -67,7 +67,7 @@ static struct frame extract(size_t specmin, enum solver solver)
     return frame;
 }
 
-/* The tolerances of algorithm.md, without its terms for float32. */
+/* The tolerances of `unspot compare`, without their terms for float32. */
 static void compare_bin(const struct frame *frame, size_t own, size_t other)
 {
     double sigma = sqrt(reference.ivar[other]);

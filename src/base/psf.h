@@ -6,7 +6,7 @@
  *     tail(x, y) = TAILAMP r² / (TAILCORE² + r²)^(1 + TAILINDE/2),  r² = (dx TAILXSCA)² + (dy TAILYSCA)²
  * with h_i = He_i(u) exp(-u²/2)/√(2π) (probabilists' Hermite polynomials), sampled on (2 hsizex + 1) x
  * (2 hsizey + 1) pixels, negative pixels set to 0, the sum normalised to 1. Pixel centres are integers.
- * Source: specex's file comments, specter's gausshermite.py, desi-conventions §4. */
+ * Source: the comments in specex's PSF files, and specter's gausshermite.py. */
 #ifndef UNSPOT_BASE_PSF_H
 #define UNSPOT_BASE_PSF_H
 

@@ -13,7 +13,7 @@
 #include "run/version.h"
 
 /* Says on how much of which machines the batch runs. */
-static void announce(const struct batch *batch)
+static void announce_batch(const struct batch *batch)
 {
     const struct device *device = &batch->device;
 
@@ -51,7 +51,7 @@ static struct share_task task_of(struct batch *batch, long task)
     return (struct share_task){&batch->events[LANE_MAIN], (int)task};
 }
 
-static void extract_as_root(struct batch *batch, struct batch_pipe *pipe)
+static void extract_items(struct batch *batch, struct batch_pipe *pipe)
 {
     struct work_item *item;
 
@@ -70,7 +70,7 @@ static void extract_as_root(struct batch *batch, struct batch_pipe *pipe)
     ranks_announce(batch->compute, -1);
 }
 
-static void extract_as_member(struct batch *batch)
+static void join_extractions(struct batch *batch)
 {
     give_way(batch);
     for (;;) {
@@ -101,7 +101,7 @@ static void extract_from_pipe(struct batch *batch)
         abort();
     }
     give_way(batch);
-    extract_as_root(batch, pipe);
+    extract_items(batch, pipe);
     pipe_end(pipe);
 }
 
@@ -118,7 +118,7 @@ static void extract_all(struct batch *batch)
     else if (ranks_rank(batch->compute) == 0)
         extract_from_pipe(batch);
     else
-        extract_as_member(batch);
+        join_extractions(batch);
     ranks_barrier(batch->world);
     batch->seconds = timing_now() - batch->start;
 }
@@ -133,7 +133,7 @@ enum status batch_run(const struct batch_options *options, struct ranks *world, 
     if (status == STATUS_OK) status = engine_make_groups(&batch, error);
     if (status == STATUS_OK && batch.tasks.count > 0) status = engine_choose_device(&batch, error);
     if (status == STATUS_OK) {
-        if (ranks_rank(world) == 0) announce(&batch);
+        if (ranks_rank(world) == 0) announce_batch(&batch);
         extract_all(&batch);
         status = batch_report(&batch, error);
     }

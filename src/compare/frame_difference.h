@@ -18,8 +18,8 @@ struct tolerances {
     bool strict_mask;
 };
 
-/* What extraction must agree to with gpu_specter (algorithm.md): room for another order of arithmetic, and
- * 2e-7 for the float32 of the files. */
+/* The limits within which an extraction has to agree with gpu_specter: they leave room for another order of
+ * arithmetic, and 2e-7 for the rounding of the files' float32. */
 struct tolerances tolerances_default(void);
 
 /* Differences of frames a and b, over the bins in which both have ivar > 0 unless said otherwise. */

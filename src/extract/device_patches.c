@@ -181,8 +181,8 @@ static void add_times(struct timing *timing, const struct offload_results *resul
 }
 
 /* Solves the first npatch patches of a list at once. False when the device fails. */
-static bool solve_chunk(struct bundle_load *load, struct pending_patch **todo, size_t npatch,
-                        const struct offload_shape *shape)
+static bool solve_together(struct bundle_load *load, struct pending_patch **todo, size_t npatch,
+                           const struct offload_shape *shape)
 {
     const struct extract_options *options = load->job->in.options;
     const struct offload_patches patches = {.shape = *shape,
@@ -230,7 +230,7 @@ static bool solve_shape(struct bundle_load *load, struct pending_patch **todo, s
             for (size_t k = 0; k < count; k++) todo[k]->state = ON_HOST;
             return true;
         }
-        if (npatch == 0 || !solve_chunk(load, todo, npatch, &shape)) return false;
+        if (npatch == 0 || !solve_together(load, todo, npatch, &shape)) return false;
         todo += npatch;
         count -= npatch;
     }

@@ -16,7 +16,7 @@ enum {
 
 static const double grid_padding = 40; /* Angstrom */
 
-/* What DESI's pipeline extracts (desi-conventions §1) */
+/* The grids that DESI's pipeline extracts, first and last wavelength and step in Angstrom. */
 static const struct production_grid {
     char camera;
     double first, last, step; /* Angstrom */
