@@ -12,4 +12,13 @@ static inline size_t wavelength_count(double first, double last, double step)
     return (size_t)ceil((last + 0.5 * step - first) / step);
 }
 
+/* The grid on which DESI's pipeline extracts the cameras of one kind. */
+struct production_grid {
+    char camera;              /* 'b', 'r' or 'z' */
+    double first, last, step; /* Angstrom, last included */
+};
+
+enum { PRODUCTION_GRIDS = 3 };
+extern const struct production_grid production_grids[PRODUCTION_GRIDS];
+
 #endif

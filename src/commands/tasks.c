@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/grid.h"
 #include "base/memory.h"
 #include "commands/command.h"
 #include "io/output.h"
@@ -22,15 +23,10 @@ struct tasks_options {
     struct log log;
 };
 
-/* What desi_proc passes to desi_extract_spectra for each kind of camera. */
-static const struct camera_band {
-    char name;
-    const char *wavelength;
-    const char *psferr;
-} bandwidths[] = {
-    {'b', "3600,5800,0.8", "0.04"}, {'r', "5760,7620,0.8", "0.01"}, {'z', "7520,9824,0.8", "0.01"}};
+/* What desi_proc passes to desi_extract_spectra for the cameras of one kind, beside their grid. */
+static const char *const camera_psferr[PRODUCTION_GRIDS] = {"0.04", "0.01", "0.01"}; /* as production_grids */
 
-enum { BANDS = sizeof bandwidths / sizeof bandwidths[0], DESI_MASKBITS = 767 };
+enum { KINDS = PRODUCTION_GRIDS, DESI_MASKBITS = 767 };
 
 static void free_tasks_options(struct tasks_options *options)
 {
@@ -50,24 +46,24 @@ static bool is_digits(const char *text, size_t min, size_t max)
     return length >= min && length <= max && text[length] == '\0';
 }
 
-/* wanted[band][petal] from "b0,r3,z": a band alone stands for its ten cameras. */
-static enum status parse_cameras(const char *text, bool wanted[BANDS][PETALS], struct error *error)
+/* wanted[kind][petal] from "b0,r3,z": a letter alone stands for its ten cameras. */
+static enum status parse_cameras(const char *text, bool wanted[KINDS][PETALS], struct error *error)
 {
-    memset(wanted, 0, sizeof(bool[BANDS][PETALS]));
+    memset(wanted, 0, sizeof(bool[KINDS][PETALS]));
     for (const char *c = text;; c++) {
-        const struct camera_band *band = NULL;
+        const struct production_grid *kind = NULL;
         bool all;
 
-        for (int i = 0; i < BANDS; i++) {
-            if (*c && tolower((unsigned char)*c) == bandwidths[i].name) band = &bandwidths[i];
+        for (int i = 0; i < KINDS; i++) {
+            if (*c && tolower((unsigned char)*c) == production_grids[i].camera) kind = &production_grids[i];
         }
-        all = band && !isdigit((unsigned char)c[1]);
-        if (band) {
+        all = kind && !isdigit((unsigned char)c[1]);
+        if (kind) {
             for (int petal = 0; petal < PETALS; petal++)
-                wanted[band - bandwidths][petal] |= all || petal == c[1] - '0';
+                wanted[kind - production_grids][petal] |= all || petal == c[1] - '0';
             c += all ? 1 : 2;
         }
-        if (!band || (*c && *c != ',')) {
+        if (!kind || (*c && *c != ',')) {
             return error_set(error, STATUS_USAGE,
                              "--cameras %s: expected a list such as b0,r0,z (z: z0 to z9)", text);
         }
@@ -76,7 +72,7 @@ static enum status parse_cameras(const char *text, bool wanted[BANDS][PETALS], s
 }
 
 static enum status parse_tasks(int argc, const char **argv, struct tasks_options *options,
-                               bool wanted[BANDS][PETALS], struct error *error)
+                               bool wanted[KINDS][PETALS], struct error *error)
 {
     const struct poptOption table[] = {
         {"desi", 0, POPT_ARG_STRING, &options->desi, 0,
@@ -158,10 +154,11 @@ static void print_name(FILE *file, const char *name)
 }
 
 /* 1 when there is a line for the camera, 0 when there is no image of it. */
-static size_t print_camera(FILE *file, const struct tasks_options *options, const char *expid,
-                           const struct camera_band *band, int petal)
+static size_t print_camera(FILE *file, const struct tasks_options *options, const char *expid, int kind,
+                           int petal)
 {
-    char camera[3] = {band->name, (char)('0' + petal), '\0'};
+    const struct production_grid *grid = &production_grids[kind];
+    char camera[3] = {grid->camera, (char)('0' + petal), '\0'};
     char image[PATH], psf[PATH], name[PATH], folder[PATH / 2];
 
     snprintf(name, sizeof name, "%s/preproc/%s/%s/preproc-%s-%s.fits.gz", options->desi, options->night,
@@ -177,10 +174,10 @@ static size_t print_camera(FILE *file, const struct tasks_options *options, cons
              options->night, expid);
     snprintf(name, sizeof name, "%s/frame-%s-%s.fits.gz", folder, camera, expid);
     print_name(file, name);
-    fprintf(file, "%s ", band->wavelength);
+    fprintf(file, "%g,%g,%g ", grid->first, grid->last, grid->step);
     snprintf(name, sizeof name, "%s/model-%s-%s.fits.gz", folder, camera, expid);
     print_name(file, options->model ? name : "-");
-    fprintf(file, "--psferr %s --maskbits %d\n", band->psferr, DESI_MASKBITS);
+    fprintf(file, "--psferr %s --maskbits %d\n", camera_psferr[kind], DESI_MASKBITS);
     return 1;
 }
 
@@ -201,20 +198,20 @@ static enum status make_folders(const struct tasks_options *options, const char 
 }
 
 static enum status print_exposure(FILE *file, const struct tasks_options *options, const char *expid,
-                                  bool wanted[BANDS][PETALS], size_t *count, struct error *error)
+                                  bool wanted[KINDS][PETALS], size_t *count, struct error *error)
 {
     size_t before = *count;
 
     if (options->expid && atol(options->expid) != atol(expid)) return STATUS_OK;
-    for (int band = BANDS - 1; band >= 0; band--) { /* z first: the longest frames are begun early */
+    for (int kind = KINDS - 1; kind >= 0; kind--) { /* z first: the longest frames are begun early */
         for (int petal = 0; petal < PETALS; petal++) {
-            if (wanted[band][petal]) *count += print_camera(file, options, expid, &bandwidths[band], petal);
+            if (wanted[kind][petal]) *count += print_camera(file, options, expid, kind, petal);
         }
     }
     return *count > before ? make_folders(options, expid, error) : STATUS_OK;
 }
 
-static enum status print_night(FILE *file, const struct tasks_options *options, bool wanted[BANDS][PETALS],
+static enum status print_night(FILE *file, const struct tasks_options *options, bool wanted[KINDS][PETALS],
                                struct error *error)
 {
     char folder[PATH];
@@ -260,7 +257,7 @@ static enum status write_file(const char *path, const char *text, struct error *
 }
 
 /* Into memory first: what fails leaves no half of a table. */
-static enum status list_night(const struct tasks_options *options, bool wanted[BANDS][PETALS],
+static enum status list_night(const struct tasks_options *options, bool wanted[KINDS][PETALS],
                               struct error *error)
 {
     char *text = NULL;
@@ -283,7 +280,7 @@ static enum status list_night(const struct tasks_options *options, bool wanted[B
 enum status tasks_command(int argc, const char **argv, struct error *error)
 {
     struct tasks_options options = {0};
-    bool wanted[BANDS][PETALS];
+    bool wanted[KINDS][PETALS];
     enum status status = parse_tasks(argc, argv, &options, wanted, error);
 
     if (status == STATUS_OK) status = list_night(&options, wanted, error);

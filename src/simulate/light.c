@@ -16,12 +16,6 @@ enum {
 
 static const double grid_padding = 40; /* Angstrom */
 
-/* The grids that DESI's pipeline extracts, first and last wavelength and step in Angstrom. */
-static const struct production_grid {
-    char camera;
-    double first, last, step; /* Angstrom */
-} production_grids[] = {{'b', 3600, 5800, 0.8}, {'r', 5760, 7620, 0.8}, {'z', 7520, 9824, 0.8}};
-
 /* Whether the centres of all fibers are on the CCD at this wavelength. */
 static bool all_on_ccd(const struct psf *psf, double wave)
 {
@@ -38,7 +32,7 @@ enum status simulation_default_grid(const struct psf *psf, double *first, double
 {
     double middle = round(0.5 * (psf->y.wave_min + psf->y.wave_max));
 
-    for (size_t i = 0; i < sizeof production_grids / sizeof production_grids[0]; i++) {
+    for (size_t i = 0; i < PRODUCTION_GRIDS; i++) {
         const struct production_grid *grid = &production_grids[i];
 
         *first = grid->first;
