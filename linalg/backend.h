@@ -40,13 +40,12 @@ struct linalg {
                            void *work, int *info);
     void (*inverse_sqrt)(size_t n, double *a, size_t batch, void *work, int *info);
 
-    size_t (*band_inverse_bytes)(size_t n, size_t tband, size_t zband, size_t batch);
+    size_t (*band_inverse_bytes)(const struct linalg_band *band);
     size_t (*band_root_bytes)(const struct linalg_root *root); /* for any division of it */
 
-    void (*band_cholesky)(size_t n, size_t tband, double *a, double *x, size_t batch, int *info);
-    void (*band_solve)(size_t n, size_t tband, const double *l, double *b, size_t batch, int *info);
-    void (*band_inverse)(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
-                         size_t batch, void *work, int *info);
+    void (*band_cholesky)(const struct linalg_band *band, int *info);
+    void (*band_solve)(const struct linalg_band *band, int *info);
+    void (*band_inverse)(const struct linalg_band *band, void *work, int *info);
     void (*band_root)(const struct linalg_root *root, size_t nroot, void *work,
                       int *info); /* none is empty */
 };

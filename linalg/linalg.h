@@ -122,23 +122,31 @@ static inline size_t linalg_band_size(size_t n, size_t tband)
     return linalg_band_ntile(n) * (tband + 1) * LINALG_TILE * LINALG_TILE;
 }
 
-/* Cholesky factor: a = L Lᵀ is replaced by L. x[batch][8 ntile], unless NULL, is replaced by L⁻¹ x: cheaper
- * than afterwards, when L has left the cache. info: 1 + the first row whose pivot is not positive. */
-int linalg_band_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, double *x,
-                         size_t batch, int *info);
+/* A batch of banded systems A x = b, A = L Lᵀ, with C = A⁻¹. The operations below read its sizes and those
+ * arrays that they name; the others may be NULL. */
+struct linalg_band {
+    size_t batch;    /* systems */
+    size_t n;        /* order */
+    size_t tband;    /* tiles below the diagonal of A and L */
+    size_t zband;    /* tiles below the diagonal of C that are wanted; at least tband */
+    double *matrix;  /* [batch][ntile][tband + 1][8][8]: A, then L */
+    double *inverse; /* [batch][ntile][zband + 1][8][8]: C, whose tiles are stored by rows */
+    double *x;       /* [batch][8 ntile]: b, then what the operations make of it */
+};
 
-/* Solves L Lᵀ x = b in place; b[batch][8 ntile]. info: n + 1 when the result is not finite. */
-int linalg_band_solve(const struct linalg *linalg, size_t n, size_t tband, const double *l, double *b,
-                      size_t batch, int *info);
+/* Cholesky factor: A in matrix is replaced by L. Unless x is NULL, it is replaced by L⁻¹ x: cheaper than
+ * afterwards, when L has left the cache. info: 1 + the first row whose pivot is not positive. */
+int linalg_band_cholesky(const struct linalg *linalg, const struct linalg_band *band, int *info);
 
-/* The tiles of (L Lᵀ)⁻¹ within zband >= tband tiles of the diagonal, by Takahashi's recurrence. They are
- * stored by rows: inverse[batch][column][distance][i][k] = C[8 (column + distance) + i, 8 column + k].
- * x[batch][8 ntile], unless NULL, is replaced by L⁻ᵀ x. info: n + 1 when the inverse is not finite; of x it
- * tells nothing. */
-size_t linalg_band_inverse_bytes(const struct linalg *linalg, size_t n, size_t tband, size_t zband,
-                                 size_t batch);
-int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, size_t zband, const double *l,
-                        double *inverse, double *x, size_t batch, void *work, size_t work_bytes, int *info);
+/* Solves L Lᵀ x = b in place, with L in matrix and b in x. info: n + 1 when the result is not finite. */
+int linalg_band_solve(const struct linalg *linalg, const struct linalg_band *band, int *info);
+
+/* From L in matrix the tiles of C within zband tiles of the diagonal, by Takahashi's recurrence:
+ * inverse[k][column][distance][i][j] = C[8 (column + distance) + i, 8 column + j] of system k. Unless x is
+ * NULL, it is replaced by L⁻ᵀ x. info: n + 1 when the inverse is not finite; it says nothing of x. */
+size_t linalg_band_inverse_bytes(const struct linalg *linalg, const struct linalg_band *band);
+int linalg_band_inverse(const struct linalg *linalg, const struct linalg_band *band, void *work,
+                        size_t work_bytes, int *info);
 
 /* The square root Q = S^(1/2) of a matrix that is known by the band of its inverse C = S⁻¹. S is taken to be
  * the matrix of that bandwidth whose inverse has this band (sum of the inverses of C's windows, less those of

@@ -68,35 +68,48 @@ static void solve(size_t n, size_t tband, const double *l, double *x)
     solve_up(n, tband, l, x);
 }
 
-void ref_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t batch, int *info)
+/* System k of the batch. */
+static double *matrix_of(const struct linalg_band *band, size_t k)
 {
-    for (size_t k = 0; k < batch; k++) {
-        double *l = a + k * linalg_band_size(n, tband);
+    return band->matrix + k * linalg_band_size(band->n, band->tband);
+}
 
-        info[k] = factor(n, tband, l);
-        if (info[k] == 0 && x) solve_down(n, tband, l, x + k * linalg_band_ntile(n) * TILE);
+static double *vector_of(const struct linalg_band *band, size_t k)
+{
+    return band->x + k * linalg_band_ntile(band->n) * TILE;
+}
+
+void ref_band_cholesky(const struct linalg_band *band, int *info)
+{
+    for (size_t k = 0; k < band->batch; k++) {
+        double *l = matrix_of(band, k);
+
+        info[k] = factor(band->n, band->tband, l);
+        if (info[k] == 0 && band->x) solve_down(band->n, band->tband, l, vector_of(band, k));
     }
 }
 
-void ref_band_solve(size_t n, size_t tband, const double *l, double *b, size_t batch, int *info)
+void ref_band_solve(const struct linalg_band *band, int *info)
 {
-    for (size_t k = 0; k < batch; k++) {
-        double *x = b + k * linalg_band_ntile(n) * TILE;
+    for (size_t k = 0; k < band->batch; k++) {
+        double *x = vector_of(band, k);
 
-        solve(n, tband, l + k * linalg_band_size(n, tband), x);
-        info[k] = all_finite(n, x) ? 0 : (int)n + 1;
+        solve(band->n, band->tband, matrix_of(band, k), x);
+        info[k] = all_finite(band->n, x) ? 0 : (int)band->n + 1;
     }
 }
 
-size_t ref_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batch)
+size_t ref_band_inverse_bytes(const struct linalg_band *band)
 {
-    (void)tband, (void)zband, (void)batch;
-    return memory_round_up(n * sizeof(double));
+    return memory_round_up(band->n * sizeof(double));
 }
 
-/* Column by column: C e_j solves L Lᵀ x = e_j. */
-static int invert(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x)
+/* The inverse of system k, column by column: C e_j solves L Lᵀ x = e_j. x: [n] */
+static int invert(const struct linalg_band *band, size_t k, double *x)
 {
+    const size_t n = band->n, tband = band->tband, zband = band->zband;
+    const double *l = matrix_of(band, k);
+    double *inverse = band->inverse + k * linalg_band_size(n, zband);
     bool finite = true;
 
     for (size_t j = 0; j < n; j++) {
@@ -113,13 +126,11 @@ static int invert(size_t n, size_t tband, size_t zband, const double *l, double 
     return finite ? 0 : (int)n + 1;
 }
 
-void ref_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
-                      size_t batch, void *work, int *info)
+void ref_band_inverse(const struct linalg_band *band, void *work, int *info)
 {
-    for (size_t k = 0; k < batch; k++) {
-        info[k] = invert(n, tband, zband, l + k * linalg_band_size(n, tband),
-                         inverse + k * linalg_band_size(n, zband), work);
-        if (x) solve_up(n, tband, l + k * linalg_band_size(n, tband), x + k * linalg_band_ntile(n) * TILE);
+    for (size_t k = 0; k < band->batch; k++) {
+        info[k] = invert(band, k, work);
+        if (band->x) solve_up(band->n, band->tband, matrix_of(band, k), vector_of(band, k));
     }
 }
 
@@ -177,7 +188,8 @@ static bool add_window(size_t n, const double *c, size_t first, size_t side, dou
     return true;
 }
 
-/* S: the inverses of C's windows, less those of the overlaps of neighbouring windows (algorithm.md). */
+/* S: the inverses of C's windows, less those of the overlaps of neighbouring windows (omp/README.md,
+ * "Measured facts"). */
 static bool complete(size_t n, size_t band, const double *c, const struct scratch *scratch)
 {
     size_t side = band + 1 < n ? band + 1 : n;

@@ -115,10 +115,19 @@ static void ref_inverse_blocks(size_t n, size_t block, size_t nblocks, double *l
     }
 }
 
-/* Columns p and q of m become c m_p - s m_q and s m_p + c m_q. stride: from one element to the next, step:
- * from one column to the next; exchanged, they rotate the rows. */
-static void rotate(size_t n, double *m, size_t stride, size_t step, size_t p, size_t q, double c, double s)
+/* A rotation of columns p and q: they become c m_p - s m_q and s m_p + c m_q. */
+struct rotation {
+    size_t p, q;
+    double c, s;
+};
+
+/* Rotates two columns of m[n][n]. stride: from one element of a column to the next, step: from one column to
+ * the next. With the two exchanged it rotates rows. */
+static void rotate(size_t n, double *m, size_t stride, size_t step, struct rotation by)
 {
+    const size_t p = by.p, q = by.q;
+    const double c = by.c, s = by.s;
+
     for (size_t i = 0; i < n; i++) {
         double mp = m[i * stride + p * step], mq = m[i * stride + q * step];
 
@@ -132,11 +141,12 @@ static void annihilate(size_t n, double *a, double *v, size_t p, size_t q)
 {
     double theta = 0.5 * (a[q + n * q] - a[p + n * p]) / a[q + n * p];
     double t = copysign(1, theta) / (fabs(theta) + hypot(1, theta));
-    double c = 1 / hypot(1, t), s = t * c;
+    double c = 1 / hypot(1, t);
+    const struct rotation by = {p, q, c, t * c};
 
-    rotate(n, a, 1, n, p, q, c, s);
-    rotate(n, a, n, 1, p, q, c, s);
-    rotate(n, v, 1, n, p, q, c, s);
+    rotate(n, a, 1, n, by);
+    rotate(n, a, n, 1, by);
+    rotate(n, v, 1, n, by);
     a[q + n * p] = a[p + n * q] = 0;
 }
 

@@ -75,13 +75,11 @@ static void note_failures(size_t npatch, int failed, const int *info, int *bad)
 static void factor_banded(const struct offload *offload, const struct patch_chunk *chunk, int *info, int *bad)
 {
     const struct linalg *linalg = offload->linalg;
-    int failed = linalg_band_cholesky(linalg, chunk->n, chunk->bandwidths.tband, chunk->filled.matrix,
-                                      chunk->filled.x, chunk->npatch, info);
+    const struct linalg_band band = chunk_linalg_band(chunk);
+    int failed = linalg_band_cholesky(linalg, &band, info);
 
     note_failures(chunk->npatch, failed, info, bad);
-    failed = linalg_band_inverse(linalg, chunk->n, chunk->bandwidths.tband, chunk->bandwidths.zband,
-                                 chunk->filled.matrix, chunk->inverse, chunk->filled.x, chunk->npatch,
-                                 chunk->linalg, chunk->linalg_bytes, info);
+    failed = linalg_band_inverse(linalg, &band, chunk->linalg, chunk->linalg_bytes, info);
     note_failures(chunk->npatch, failed, info, bad);
 }
 
