@@ -56,32 +56,47 @@ const char *linalg_name(const struct linalg *linalg);
 /* One line on what is behind the backend, for `unspot info`: library, version, threads. */
 const char *linalg_description(const struct linalg *linalg);
 
-/* Cholesky factor: a = L Lᵀ, the lower triangle of a is replaced by L, the strict upper one is left alone.
- * info: order of the leading minor that is not positive definite. */
-size_t linalg_cholesky_bytes(const struct linalg *linalg, size_t n, size_t batch);
-int linalg_cholesky(const struct linalg *linalg, size_t n, double *a, size_t batch, void *work,
+/* Dense systems.
+ *
+ * A batch of matrices A of order n, column-major with leading dimension n, one after another; of a symmetric
+ * matrix only the lower triangle is read. The operations read the sizes and arrays that they name; other
+ * sizes may be 0, other arrays NULL. */
+struct linalg_dense {
+    size_t batch;          /* matrices */
+    size_t n;              /* order */
+    double *matrix;        /* [batch][n columns][n rows] */
+    size_t nrhs;           /* right-hand sides of each matrix */
+    double *rhs;           /* [batch][nrhs][n] */
+    size_t block, nblocks; /* order and number of the blocks of the inverse that are wanted */
+    double *inverse;       /* [batch][nblocks][block][block] */
+};
+
+/* Cholesky factor A = L Lᵀ: the lower triangle of matrix is replaced by L, the strict upper one is left
+ * alone. info: order of the leading minor that is not positive definite. */
+size_t linalg_cholesky_bytes(const struct linalg *linalg, const struct linalg_dense *dense);
+int linalg_cholesky(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
                     size_t work_bytes, int *info);
 
-/* Solves L Lᵀ x = b for nrhs right-hand sides; b[batch][nrhs][n] is replaced by x. info: 1 + row of the first
- * diagonal element of L that is 0 or not finite, or n + 1 when x is not finite. */
-size_t linalg_cholesky_solve_bytes(const struct linalg *linalg, size_t n, size_t nrhs, size_t batch);
-int linalg_cholesky_solve(const struct linalg *linalg, size_t n, size_t nrhs, const double *l, double *b,
-                          size_t batch, void *work, size_t work_bytes, int *info);
+/* Solves L Lᵀ x = b, with L in matrix; b in rhs is replaced by x. info: 1 + row of the first diagonal element
+ * of L that is 0 or not finite, or n + 1 when x is not finite. */
+size_t linalg_cholesky_solve_bytes(const struct linalg *linalg, const struct linalg_dense *dense);
+int linalg_cholesky_solve(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
+                          size_t work_bytes, int *info);
 
-/* Diagonal blocks of (L Lᵀ)⁻¹, of the trailing nblocks * block rows only: first = n - nblocks * block is the
- * first row of block 0. l's lower triangle is used as scratch: it is destroyed in the trailing columns.
- * inverse[batch][nblocks][block][block], both triangles. info: 1 + row of the first diagonal element of L
- * that is 0 or not finite, or n + 1 when the inverse is not finite. */
-size_t linalg_inverse_blocks_bytes(const struct linalg *linalg, size_t n, size_t block, size_t nblocks,
-                                   size_t batch);
-int linalg_inverse_blocks(const struct linalg *linalg, size_t n, size_t block, size_t nblocks, double *l,
-                          double *inverse, size_t batch, void *work, size_t work_bytes, int *info);
+/* Diagonal blocks of (L Lᵀ)⁻¹, with L in matrix, for the trailing nblocks block rows only: block 0 begins at
+ * row n - nblocks block. inverse gets both triangles of each block. The trailing columns of L's triangle are
+ * used as scratch and are destroyed. info: as of linalg_cholesky_solve(), or n + 1 when the inverse is not
+ * finite. */
+size_t linalg_inverse_blocks_bytes(const struct linalg *linalg, const struct linalg_dense *dense);
+int linalg_inverse_blocks(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
+                          size_t work_bytes, int *info);
 
-/* Inverse square root of symmetric positive definite matrices: a is replaced by the symmetric a^(-1/2), both
- * triangles, by an eigendecomposition. info: 1 + number of eigenvalues that are not positive (or below n ε
- * times the largest: rounding errors), or n + 1 when a is not finite or the eigenvalues did not converge. */
-size_t linalg_inverse_sqrt_bytes(const struct linalg *linalg, size_t n, size_t batch);
-int linalg_inverse_sqrt(const struct linalg *linalg, size_t n, double *a, size_t batch, void *work,
+/* Inverse square root: the symmetric positive definite A in matrix is replaced by the symmetric A^(-1/2),
+ * both triangles, by an eigendecomposition. info: 1 + number of eigenvalues that are not positive, or that
+ * rounding makes indistinguishable from 0 (below n ε times the largest); n + 1 when A is not finite or the
+ * eigenvalues did not converge. */
+size_t linalg_inverse_sqrt_bytes(const struct linalg *linalg, const struct linalg_dense *dense);
+int linalg_inverse_sqrt(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
                         size_t work_bytes, int *info);
 
 /* Banded systems.

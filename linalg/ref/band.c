@@ -147,7 +147,7 @@ static size_t layout(const struct linalg_root *root, char *memory, struct scratc
     size_t n = root->n, side = root->band + 1;
     size_t matrix = memory_round_up(n * n * sizeof(double)),
            window = memory_round_up(side * side * sizeof(double));
-    size_t work = linalg_ref.inverse_sqrt_bytes(n > side ? n : side, 1);
+    size_t work = linalg_ref.inverse_sqrt_bytes(&(struct linalg_dense){.batch = 1, .n = n > side ? n : side});
 
     if (memory) {
         scratch->s = (double *)memory;
@@ -170,15 +170,21 @@ size_t ref_band_root_bytes(const struct linalg_root *root)
 static bool add_window(size_t n, const double *c, size_t first, size_t side, double sign,
                        const struct scratch *scratch)
 {
+    const struct linalg_dense window = {.batch = 1,
+                                        .n = side,
+                                        .matrix = scratch->window,
+                                        .block = side,
+                                        .nblocks = 1,
+                                        .inverse = scratch->inverse};
     int info;
 
     if (side == 0) return true;
     for (size_t i = 0; i < side; i++) {
         for (size_t j = 0; j <= i; j++) scratch->window[i + side * j] = c[(i - j) * n + first + j];
     }
-    linalg_ref.cholesky(side, scratch->window, 1, scratch->work, &info);
+    linalg_ref.cholesky(&window, scratch->work, &info);
     if (info) return false;
-    linalg_ref.inverse_blocks(side, side, 1, scratch->window, scratch->inverse, 1, scratch->work, &info);
+    linalg_ref.inverse_blocks(&window, scratch->work, &info);
     if (info) return false;
     for (size_t i = 0; i < side; i++) {
         for (size_t j = 0; j < side; j++) {
@@ -237,12 +243,13 @@ static int take_root(const struct linalg_root *root, size_t system, const struct
     size_t n = root->n;
     const double *c = root->inverse + system * (root->band + 1) * n;
     const double *vector = root->vector + system * root->nvec * n;
+    const struct linalg_dense s = {.batch = 1, .n = n, .matrix = scratch->root};
     int info;
 
     if (!complete(n, root->band, c, scratch)) return 1;
     measure(root, system, c, scratch->s);
     for (size_t i = 0; i < n * n; i++) scratch->root[i] = scratch->s[i];
-    linalg_ref.inverse_sqrt(n, scratch->root, 1, scratch->work, &info);
+    linalg_ref.inverse_sqrt(&s, scratch->work, &info);
     if (info) return 2;
     for (size_t i = 0; i < n; i++) { /* Q = S S^(-1/2), row by row */
         double *row = scratch->work;
