@@ -28,28 +28,38 @@ struct linalg {
     const char *(*trouble)(void);     /* NULL: it has no library that can fail */
 
     /* Bytes of workspace; NULL: none is needed. */
-    size_t (*cholesky_bytes)(size_t n, size_t batch);
-    size_t (*cholesky_solve_bytes)(size_t n, size_t nrhs, size_t batch);
-    size_t (*inverse_blocks_bytes)(size_t n, size_t block, size_t nblocks, size_t batch);
-    size_t (*inverse_sqrt_bytes)(size_t n, size_t batch);
+    size_t (*cholesky_bytes)(const struct linalg_dense *dense);
+    size_t (*cholesky_solve_bytes)(const struct linalg_dense *dense);
+    size_t (*inverse_blocks_bytes)(const struct linalg_dense *dense);
+    size_t (*inverse_sqrt_bytes)(const struct linalg_dense *dense);
 
-    void (*cholesky)(size_t n, double *a, size_t batch, void *work, int *info);
-    void (*cholesky_solve)(size_t n, size_t nrhs, const double *l, double *b, size_t batch, void *work,
-                           int *info);
-    void (*inverse_blocks)(size_t n, size_t block, size_t nblocks, double *l, double *inverse, size_t batch,
-                           void *work, int *info);
-    void (*inverse_sqrt)(size_t n, double *a, size_t batch, void *work, int *info);
+    void (*cholesky)(const struct linalg_dense *dense, void *work, int *info);
+    void (*cholesky_solve)(const struct linalg_dense *dense, void *work, int *info);
+    void (*inverse_blocks)(const struct linalg_dense *dense, void *work, int *info);
+    void (*inverse_sqrt)(const struct linalg_dense *dense, void *work, int *info);
 
-    size_t (*band_inverse_bytes)(size_t n, size_t tband, size_t zband, size_t batch);
+    size_t (*band_inverse_bytes)(const struct linalg_band *band);
     size_t (*band_root_bytes)(const struct linalg_root *root); /* for any division of it */
 
-    void (*band_cholesky)(size_t n, size_t tband, double *a, double *x, size_t batch, int *info);
-    void (*band_solve)(size_t n, size_t tband, const double *l, double *b, size_t batch, int *info);
-    void (*band_inverse)(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
-                         size_t batch, void *work, int *info);
+    void (*band_cholesky)(const struct linalg_band *band, int *info);
+    void (*band_solve)(const struct linalg_band *band, int *info);
+    void (*band_inverse)(const struct linalg_band *band, void *work, int *info);
     void (*band_root)(const struct linalg_root *root, size_t nroot, void *work,
                       int *info); /* none is empty */
 };
+
+/* The `count` systems of a batch from number `first` on. */
+static inline struct linalg_dense linalg_dense_part(const struct linalg_dense *dense, size_t first,
+                                                    size_t count)
+{
+    struct linalg_dense part = *dense;
+
+    part.batch = count;
+    part.matrix += first * dense->n * dense->n;
+    if (part.rhs) part.rhs += first * dense->nrhs * dense->n;
+    if (part.inverse) part.inverse += first * dense->nblocks * dense->block * dense->block;
+    return part;
+}
 
 #define LINALG_BACKENDS(X)                                                                                   \
     X(ref)                                                                                                   \

@@ -7,38 +7,34 @@
 #include "linalg/backend.h"
 #include "linalg/checks.h"
 
-int linalg_band_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, double *x,
-                         size_t batch, int *info)
+int linalg_band_cholesky(const struct linalg *linalg, const struct linalg_band *band, int *info)
 {
-    if (n == 0 || batch == 0) return linalg_solved(batch, info);
-    linalg->band_cholesky(n, tband, a, x, batch, info);
-    return linalg_count_failures(batch, info);
+    if (band->n == 0 || band->batch == 0) return linalg_solved(band->batch, info);
+    linalg->band_cholesky(band, info);
+    return linalg_count_failures(band->batch, info);
 }
 
-int linalg_band_solve(const struct linalg *linalg, size_t n, size_t tband, const double *l, double *b,
-                      size_t batch, int *info)
+int linalg_band_solve(const struct linalg *linalg, const struct linalg_band *band, int *info)
 {
-    if (n == 0 || batch == 0) return linalg_solved(batch, info);
-    linalg->band_solve(n, tband, l, b, batch, info);
-    return linalg_count_failures(batch, info);
+    if (band->n == 0 || band->batch == 0) return linalg_solved(band->batch, info);
+    linalg->band_solve(band, info);
+    return linalg_count_failures(band->batch, info);
 }
 
-size_t linalg_band_inverse_bytes(const struct linalg *linalg, size_t n, size_t tband, size_t zband,
-                                 size_t batch)
+size_t linalg_band_inverse_bytes(const struct linalg *linalg, const struct linalg_band *band)
 {
-    if (n == 0 || batch == 0) return 0;
-    if (zband < tband || n > INT_MAX - LINALG_TILE) return SIZE_MAX;
-    return linalg->band_inverse_bytes(n, tband, zband, batch);
+    if (band->n == 0 || band->batch == 0) return 0;
+    if (band->zband < band->tband || band->n > INT_MAX - LINALG_TILE) return SIZE_MAX;
+    return linalg->band_inverse_bytes(band);
 }
 
-int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, size_t zband, const double *l,
-                        double *inverse, double *x, size_t batch, void *work, size_t work_bytes, int *info)
+int linalg_band_inverse(const struct linalg *linalg, const struct linalg_band *band, void *work,
+                        size_t work_bytes, int *info)
 {
-    if (n == 0 || batch == 0) return linalg_solved(batch, info);
-    if (!linalg_usable(work, work_bytes, linalg_band_inverse_bytes(linalg, n, tband, zband, batch)))
-        return -1;
-    linalg->band_inverse(n, tband, zband, l, inverse, x, batch, work, info);
-    return linalg_count_failures(batch, info);
+    if (band->n == 0 || band->batch == 0) return linalg_solved(band->batch, info);
+    if (!linalg_usable(work, work_bytes, linalg_band_inverse_bytes(linalg, band))) return -1;
+    linalg->band_inverse(band, work, info);
+    return linalg_count_failures(band->batch, info);
 }
 
 /* A batch of all systems, each as large as the largest; batch 0: there is nothing to do. */

@@ -69,70 +69,88 @@ const char *linalg_description(const struct linalg *linalg)
     return linalg->description();
 }
 
-/* Sizes that no backend can do need more memory than there is: so the one check of the workspace, here or in
- * the caller's allocation, refuses them. */
-size_t linalg_cholesky_bytes(const struct linalg *linalg, size_t n, size_t batch)
+/* Sizes that no back-end can do are said to need SIZE_MAX bytes, so that the one check of the workspace, here
+ * or in the caller's allocation, refuses them. */
+static bool is_possible(const struct linalg_dense *dense)
 {
-    if (n == 0 || batch == 0) return 0;
-    if (n > LINALG_MAX_ORDER || batch > INT_MAX) return SIZE_MAX;
-    return linalg->cholesky_bytes ? linalg->cholesky_bytes(n, batch) : 0;
+    return dense->n <= LINALG_MAX_ORDER && dense->batch <= INT_MAX;
 }
 
-int linalg_cholesky(const struct linalg *linalg, size_t n, double *a, size_t batch, void *work,
+static bool is_empty(const struct linalg_dense *dense)
+{
+    return dense->n == 0 || dense->batch == 0;
+}
+
+static bool has_no_rhs(const struct linalg_dense *dense)
+{
+    return is_empty(dense) || dense->nrhs == 0;
+}
+
+static bool has_no_block(const struct linalg_dense *dense)
+{
+    return is_empty(dense) || dense->block == 0 || dense->nblocks == 0;
+}
+
+size_t linalg_cholesky_bytes(const struct linalg *linalg, const struct linalg_dense *dense)
+{
+    if (is_empty(dense)) return 0;
+    if (!is_possible(dense)) return SIZE_MAX;
+    return linalg->cholesky_bytes ? linalg->cholesky_bytes(dense) : 0;
+}
+
+int linalg_cholesky(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
                     size_t work_bytes, int *info)
 {
-    if (n == 0 || batch == 0) return linalg_solved(batch, info);
-    if (!linalg_usable(work, work_bytes, linalg_cholesky_bytes(linalg, n, batch))) return -1;
-    linalg->cholesky(n, a, batch, work, info);
-    return linalg_count_failures(batch, info);
+    if (is_empty(dense)) return linalg_solved(dense->batch, info);
+    if (!linalg_usable(work, work_bytes, linalg_cholesky_bytes(linalg, dense))) return -1;
+    linalg->cholesky(dense, work, info);
+    return linalg_count_failures(dense->batch, info);
 }
 
-size_t linalg_cholesky_solve_bytes(const struct linalg *linalg, size_t n, size_t nrhs, size_t batch)
+size_t linalg_cholesky_solve_bytes(const struct linalg *linalg, const struct linalg_dense *dense)
 {
-    if (n == 0 || nrhs == 0 || batch == 0) return 0;
-    if (n > LINALG_MAX_ORDER || nrhs > INT_MAX || batch > INT_MAX) return SIZE_MAX;
-    return linalg->cholesky_solve_bytes ? linalg->cholesky_solve_bytes(n, nrhs, batch) : 0;
+    if (has_no_rhs(dense)) return 0;
+    if (!is_possible(dense) || dense->nrhs > INT_MAX) return SIZE_MAX;
+    return linalg->cholesky_solve_bytes ? linalg->cholesky_solve_bytes(dense) : 0;
 }
 
-int linalg_cholesky_solve(const struct linalg *linalg, size_t n, size_t nrhs, const double *l, double *b,
-                          size_t batch, void *work, size_t work_bytes, int *info)
+int linalg_cholesky_solve(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
+                          size_t work_bytes, int *info)
 {
-    if (n == 0 || nrhs == 0 || batch == 0) return linalg_solved(batch, info);
-    if (!linalg_usable(work, work_bytes, linalg_cholesky_solve_bytes(linalg, n, nrhs, batch))) return -1;
-    linalg->cholesky_solve(n, nrhs, l, b, batch, work, info);
-    return linalg_count_failures(batch, info);
+    if (has_no_rhs(dense)) return linalg_solved(dense->batch, info);
+    if (!linalg_usable(work, work_bytes, linalg_cholesky_solve_bytes(linalg, dense))) return -1;
+    linalg->cholesky_solve(dense, work, info);
+    return linalg_count_failures(dense->batch, info);
 }
 
-size_t linalg_inverse_blocks_bytes(const struct linalg *linalg, size_t n, size_t block, size_t nblocks,
-                                   size_t batch)
+size_t linalg_inverse_blocks_bytes(const struct linalg *linalg, const struct linalg_dense *dense)
 {
-    if (n == 0 || block == 0 || nblocks == 0 || batch == 0) return 0;
-    if (n > LINALG_MAX_ORDER || nblocks > n / block || batch > INT_MAX) return SIZE_MAX;
-    return linalg->inverse_blocks_bytes ? linalg->inverse_blocks_bytes(n, block, nblocks, batch) : 0;
+    if (has_no_block(dense)) return 0;
+    if (!is_possible(dense) || dense->nblocks > dense->n / dense->block) return SIZE_MAX;
+    return linalg->inverse_blocks_bytes ? linalg->inverse_blocks_bytes(dense) : 0;
 }
 
-int linalg_inverse_blocks(const struct linalg *linalg, size_t n, size_t block, size_t nblocks, double *l,
-                          double *inverse, size_t batch, void *work, size_t work_bytes, int *info)
+int linalg_inverse_blocks(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
+                          size_t work_bytes, int *info)
 {
-    if (n == 0 || block == 0 || nblocks == 0 || batch == 0) return linalg_solved(batch, info);
-    if (!linalg_usable(work, work_bytes, linalg_inverse_blocks_bytes(linalg, n, block, nblocks, batch)))
-        return -1;
-    linalg->inverse_blocks(n, block, nblocks, l, inverse, batch, work, info);
-    return linalg_count_failures(batch, info);
+    if (has_no_block(dense)) return linalg_solved(dense->batch, info);
+    if (!linalg_usable(work, work_bytes, linalg_inverse_blocks_bytes(linalg, dense))) return -1;
+    linalg->inverse_blocks(dense, work, info);
+    return linalg_count_failures(dense->batch, info);
 }
 
-size_t linalg_inverse_sqrt_bytes(const struct linalg *linalg, size_t n, size_t batch)
+size_t linalg_inverse_sqrt_bytes(const struct linalg *linalg, const struct linalg_dense *dense)
 {
-    if (n == 0 || batch == 0) return 0;
-    if (n > LINALG_MAX_ORDER || batch > INT_MAX) return SIZE_MAX;
-    return linalg->inverse_sqrt_bytes ? linalg->inverse_sqrt_bytes(n, batch) : 0;
+    if (is_empty(dense)) return 0;
+    if (!is_possible(dense)) return SIZE_MAX;
+    return linalg->inverse_sqrt_bytes ? linalg->inverse_sqrt_bytes(dense) : 0;
 }
 
-int linalg_inverse_sqrt(const struct linalg *linalg, size_t n, double *a, size_t batch, void *work,
+int linalg_inverse_sqrt(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
                         size_t work_bytes, int *info)
 {
-    if (n == 0 || batch == 0) return linalg_solved(batch, info);
-    if (!linalg_usable(work, work_bytes, linalg_inverse_sqrt_bytes(linalg, n, batch))) return -1;
-    linalg->inverse_sqrt(n, a, batch, work, info);
-    return linalg_count_failures(batch, info);
+    if (is_empty(dense)) return linalg_solved(dense->batch, info);
+    if (!linalg_usable(work, work_bytes, linalg_inverse_sqrt_bytes(linalg, dense))) return -1;
+    linalg->inverse_sqrt(dense, work, info);
+    return linalg_count_failures(dense->batch, info);
 }

@@ -56,32 +56,47 @@ const char *linalg_name(const struct linalg *linalg);
 /* One line on what is behind the backend, for `unspot info`: library, version, threads. */
 const char *linalg_description(const struct linalg *linalg);
 
-/* Cholesky factor: a = L Lᵀ, the lower triangle of a is replaced by L, the strict upper one is left alone.
- * info: order of the leading minor that is not positive definite. */
-size_t linalg_cholesky_bytes(const struct linalg *linalg, size_t n, size_t batch);
-int linalg_cholesky(const struct linalg *linalg, size_t n, double *a, size_t batch, void *work,
+/* Dense systems.
+ *
+ * A batch of matrices A of order n, column-major with leading dimension n, one after another; of a symmetric
+ * matrix only the lower triangle is read. The operations read the sizes and arrays that they name; other
+ * sizes may be 0, other arrays NULL. */
+struct linalg_dense {
+    size_t batch;          /* matrices */
+    size_t n;              /* order */
+    double *matrix;        /* [batch][n columns][n rows] */
+    size_t nrhs;           /* right-hand sides of each matrix */
+    double *rhs;           /* [batch][nrhs][n] */
+    size_t block, nblocks; /* order and number of the blocks of the inverse that are wanted */
+    double *inverse;       /* [batch][nblocks][block][block] */
+};
+
+/* Cholesky factor A = L Lᵀ: the lower triangle of matrix is replaced by L, the strict upper one is left
+ * alone. info: order of the leading minor that is not positive definite. */
+size_t linalg_cholesky_bytes(const struct linalg *linalg, const struct linalg_dense *dense);
+int linalg_cholesky(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
                     size_t work_bytes, int *info);
 
-/* Solves L Lᵀ x = b for nrhs right-hand sides; b[batch][nrhs][n] is replaced by x. info: 1 + row of the first
- * diagonal element of L that is 0 or not finite, or n + 1 when x is not finite. */
-size_t linalg_cholesky_solve_bytes(const struct linalg *linalg, size_t n, size_t nrhs, size_t batch);
-int linalg_cholesky_solve(const struct linalg *linalg, size_t n, size_t nrhs, const double *l, double *b,
-                          size_t batch, void *work, size_t work_bytes, int *info);
+/* Solves L Lᵀ x = b, with L in matrix; b in rhs is replaced by x. info: 1 + row of the first diagonal element
+ * of L that is 0 or not finite, or n + 1 when x is not finite. */
+size_t linalg_cholesky_solve_bytes(const struct linalg *linalg, const struct linalg_dense *dense);
+int linalg_cholesky_solve(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
+                          size_t work_bytes, int *info);
 
-/* Diagonal blocks of (L Lᵀ)⁻¹, of the trailing nblocks * block rows only: first = n - nblocks * block is the
- * first row of block 0. l's lower triangle is used as scratch: it is destroyed in the trailing columns.
- * inverse[batch][nblocks][block][block], both triangles. info: 1 + row of the first diagonal element of L
- * that is 0 or not finite, or n + 1 when the inverse is not finite. */
-size_t linalg_inverse_blocks_bytes(const struct linalg *linalg, size_t n, size_t block, size_t nblocks,
-                                   size_t batch);
-int linalg_inverse_blocks(const struct linalg *linalg, size_t n, size_t block, size_t nblocks, double *l,
-                          double *inverse, size_t batch, void *work, size_t work_bytes, int *info);
+/* Diagonal blocks of (L Lᵀ)⁻¹, with L in matrix, for the trailing nblocks block rows only: block 0 begins at
+ * row n - nblocks block. inverse gets both triangles of each block. The trailing columns of L's triangle are
+ * used as scratch and are destroyed. info: as of linalg_cholesky_solve(), or n + 1 when the inverse is not
+ * finite. */
+size_t linalg_inverse_blocks_bytes(const struct linalg *linalg, const struct linalg_dense *dense);
+int linalg_inverse_blocks(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
+                          size_t work_bytes, int *info);
 
-/* Inverse square root of symmetric positive definite matrices: a is replaced by the symmetric a^(-1/2), both
- * triangles, by an eigendecomposition. info: 1 + number of eigenvalues that are not positive (or below n ε
- * times the largest: rounding errors), or n + 1 when a is not finite or the eigenvalues did not converge. */
-size_t linalg_inverse_sqrt_bytes(const struct linalg *linalg, size_t n, size_t batch);
-int linalg_inverse_sqrt(const struct linalg *linalg, size_t n, double *a, size_t batch, void *work,
+/* Inverse square root: the symmetric positive definite A in matrix is replaced by the symmetric A^(-1/2),
+ * both triangles, by an eigendecomposition. info: 1 + number of eigenvalues that are not positive, or that
+ * rounding makes indistinguishable from 0 (below n ε times the largest); n + 1 when A is not finite or the
+ * eigenvalues did not converge. */
+size_t linalg_inverse_sqrt_bytes(const struct linalg *linalg, const struct linalg_dense *dense);
+int linalg_inverse_sqrt(const struct linalg *linalg, const struct linalg_dense *dense, void *work,
                         size_t work_bytes, int *info);
 
 /* Banded systems.
@@ -122,23 +137,31 @@ static inline size_t linalg_band_size(size_t n, size_t tband)
     return linalg_band_ntile(n) * (tband + 1) * LINALG_TILE * LINALG_TILE;
 }
 
-/* Cholesky factor: a = L Lᵀ is replaced by L. x[batch][8 ntile], unless NULL, is replaced by L⁻¹ x: cheaper
- * than afterwards, when L has left the cache. info: 1 + the first row whose pivot is not positive. */
-int linalg_band_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, double *x,
-                         size_t batch, int *info);
+/* A batch of banded systems A x = b, A = L Lᵀ, with C = A⁻¹. The operations below read its sizes and those
+ * arrays that they name; the others may be NULL. */
+struct linalg_band {
+    size_t batch;    /* systems */
+    size_t n;        /* order */
+    size_t tband;    /* tiles below the diagonal of A and L */
+    size_t zband;    /* tiles below the diagonal of C that are wanted; at least tband */
+    double *matrix;  /* [batch][ntile][tband + 1][8][8]: A, then L */
+    double *inverse; /* [batch][ntile][zband + 1][8][8]: C, whose tiles are stored by rows */
+    double *x;       /* [batch][8 ntile]: b, then what the operations make of it */
+};
 
-/* Solves L Lᵀ x = b in place; b[batch][8 ntile]. info: n + 1 when the result is not finite. */
-int linalg_band_solve(const struct linalg *linalg, size_t n, size_t tband, const double *l, double *b,
-                      size_t batch, int *info);
+/* Cholesky factor: A in matrix is replaced by L. Unless x is NULL, it is replaced by L⁻¹ x: cheaper than
+ * afterwards, when L has left the cache. info: 1 + the first row whose pivot is not positive. */
+int linalg_band_cholesky(const struct linalg *linalg, const struct linalg_band *band, int *info);
 
-/* The tiles of (L Lᵀ)⁻¹ within zband >= tband tiles of the diagonal, by Takahashi's recurrence. They are
- * stored by rows: inverse[batch][column][distance][i][k] = C[8 (column + distance) + i, 8 column + k].
- * x[batch][8 ntile], unless NULL, is replaced by L⁻ᵀ x. info: n + 1 when the inverse is not finite; of x it
- * tells nothing. */
-size_t linalg_band_inverse_bytes(const struct linalg *linalg, size_t n, size_t tband, size_t zband,
-                                 size_t batch);
-int linalg_band_inverse(const struct linalg *linalg, size_t n, size_t tband, size_t zband, const double *l,
-                        double *inverse, double *x, size_t batch, void *work, size_t work_bytes, int *info);
+/* Solves L Lᵀ x = b in place, with L in matrix and b in x. info: n + 1 when the result is not finite. */
+int linalg_band_solve(const struct linalg *linalg, const struct linalg_band *band, int *info);
+
+/* From L in matrix the tiles of C within zband tiles of the diagonal, by Takahashi's recurrence:
+ * inverse[k][column][distance][i][j] = C[8 (column + distance) + i, 8 column + j] of system k. Unless x is
+ * NULL, it is replaced by L⁻ᵀ x. info: n + 1 when the inverse is not finite; it says nothing of x. */
+size_t linalg_band_inverse_bytes(const struct linalg *linalg, const struct linalg_band *band);
+int linalg_band_inverse(const struct linalg *linalg, const struct linalg_band *band, void *work,
+                        size_t work_bytes, int *info);
 
 /* The square root Q = S^(1/2) of a matrix that is known by the band of its inverse C = S⁻¹. S is taken to be
  * the matrix of that bandwidth whose inverse has this band (sum of the inverses of C's windows, less those of

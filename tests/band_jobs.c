@@ -18,48 +18,66 @@ static void get(const struct linalg *linalg, double *to, double *placed, size_t 
     take_away(linalg, placed);
 }
 
-static size_t vectors(size_t n, size_t batch)
+static size_t band_doubles(const struct linalg_band *band)
 {
-    return batch * linalg_band_ntile(n) * LINALG_TILE;
+    return band->batch * linalg_band_size(band->n, band->tband);
 }
 
-int band_job_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, double *x, size_t batch,
-                      int *info)
+static size_t inverse_doubles(const struct linalg_band *band)
 {
-    size_t size = batch * linalg_band_size(n, tband);
-    double *pa = put(linalg, a, size), *px = put(linalg, x, vectors(n, batch));
-    int failed = linalg_band_cholesky(linalg, n, tband, pa, x ? px : NULL, batch, info);
+    return band->batch * linalg_band_size(band->n, band->zband);
+}
 
-    get(linalg, a, pa, size);
-    get(linalg, x, px, vectors(n, batch));
+static size_t vector_doubles(const struct linalg_band *band)
+{
+    return band->batch * linalg_band_ntile(band->n) * LINALG_TILE;
+}
+
+/* The same batch where the back-end works. */
+static struct linalg_band put_band(const struct linalg *linalg, const struct linalg_band *band)
+{
+    struct linalg_band placed = *band;
+
+    placed.matrix = put(linalg, band->matrix, band_doubles(band));
+    if (band->inverse) placed.inverse = put(linalg, band->inverse, inverse_doubles(band));
+    if (band->x) placed.x = put(linalg, band->x, vector_doubles(band));
+    return placed;
+}
+
+static void get_band(const struct linalg *linalg, const struct linalg_band *band,
+                     const struct linalg_band *placed)
+{
+    get(linalg, band->matrix, placed->matrix, band_doubles(band));
+    if (band->inverse) get(linalg, band->inverse, placed->inverse, inverse_doubles(band));
+    if (band->x) get(linalg, band->x, placed->x, vector_doubles(band));
+}
+
+int band_job_cholesky(const struct linalg *linalg, const struct linalg_band *band, int *info)
+{
+    const struct linalg_band placed = put_band(linalg, band);
+    int failed = linalg_band_cholesky(linalg, &placed, info);
+
+    get_band(linalg, band, &placed);
     return failed;
 }
 
-int band_job_solve(const struct linalg *linalg, size_t n, size_t tband, const double *l, double *b,
-                   size_t batch, int *info)
+int band_job_solve(const struct linalg *linalg, const struct linalg_band *band, int *info)
 {
-    double *pl = put(linalg, l, batch * linalg_band_size(n, tband)), *pb = put(linalg, b, vectors(n, batch));
-    int failed = linalg_band_solve(linalg, n, tband, pl, pb, batch, info);
+    const struct linalg_band placed = put_band(linalg, band);
+    int failed = linalg_band_solve(linalg, &placed, info);
 
-    get(linalg, b, pb, vectors(n, batch));
-    take_away(linalg, pl);
+    get_band(linalg, band, &placed);
     return failed;
 }
 
-int band_job_inverse(const struct linalg *linalg, size_t n, size_t tband, size_t zband, const double *l,
-                     double *inverse, double *x, size_t batch, int *info)
+int band_job_inverse(const struct linalg *linalg, const struct linalg_band *band, int *info)
 {
-    size_t size = batch * linalg_band_size(n, zband);
-    size_t bytes = linalg_band_inverse_bytes(linalg, n, tband, zband, batch);
-    double *pl = put(linalg, l, batch * linalg_band_size(n, tband)), *pz = put(linalg, inverse, size);
-    double *px = put(linalg, x, vectors(n, batch));
+    const struct linalg_band placed = put_band(linalg, band);
+    size_t bytes = linalg_band_inverse_bytes(linalg, &placed);
     void *work = place(linalg, NULL, bytes);
-    int failed =
-        linalg_band_inverse(linalg, n, tband, zband, pl, pz, x ? px : NULL, batch, work, bytes, info);
+    int failed = linalg_band_inverse(linalg, &placed, work, bytes, info);
 
-    get(linalg, inverse, pz, size);
-    get(linalg, x, px, vectors(n, batch));
-    take_away(linalg, pl);
+    get_band(linalg, band, &placed);
     take_away(linalg, work);
     return failed;
 }

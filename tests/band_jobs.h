@@ -5,12 +5,9 @@
 
 #include "linalg/linalg.h"
 
-int band_job_cholesky(const struct linalg *linalg, size_t n, size_t tband, double *a, double *x, size_t batch,
-                      int *info);
-int band_job_solve(const struct linalg *linalg, size_t n, size_t tband, const double *l, double *b,
-                   size_t batch, int *info);
-int band_job_inverse(const struct linalg *linalg, size_t n, size_t tband, size_t zband, const double *l,
-                     double *inverse, double *x, size_t batch, int *info);
+int band_job_cholesky(const struct linalg *linalg, const struct linalg_band *band, int *info);
+int band_job_solve(const struct linalg *linalg, const struct linalg_band *band, int *info);
+int band_job_inverse(const struct linalg *linalg, const struct linalg_band *band, int *info);
 int band_job_root(const struct linalg *linalg, const struct linalg_root *root, size_t nroot, int *info);
 
 #endif

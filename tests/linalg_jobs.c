@@ -18,17 +18,30 @@
 
 const char *const op_name[] = {"cholesky", "cholesky_solve", "inverse_blocks", "inverse_sqrt"};
 
+/* The call's batch, with nothing in it that the operation does not name. */
+static struct linalg_dense dense_of(enum op op, const struct sizes *s)
+{
+    struct linalg_dense dense = {.batch = s->batch, .n = s->n};
+
+    if (op == SOLVE) dense.nrhs = s->nrhs;
+    if (op == BLOCKS) dense.block = s->block;
+    if (op == BLOCKS) dense.nblocks = s->nblocks;
+    return dense;
+}
+
 size_t job_bytes(const struct linalg *linalg, enum op op, const struct sizes *s)
 {
+    const struct linalg_dense dense = dense_of(op, s);
+
     switch (op) {
     case CHOLESKY:
-        return linalg_cholesky_bytes(linalg, s->n, s->batch);
+        return linalg_cholesky_bytes(linalg, &dense);
     case SOLVE:
-        return linalg_cholesky_solve_bytes(linalg, s->n, s->nrhs, s->batch);
+        return linalg_cholesky_solve_bytes(linalg, &dense);
     case BLOCKS:
-        return linalg_inverse_blocks_bytes(linalg, s->n, s->block, s->nblocks, s->batch);
+        return linalg_inverse_blocks_bytes(linalg, &dense);
     default:
-        return linalg_inverse_sqrt_bytes(linalg, s->n, s->batch);
+        return linalg_inverse_sqrt_bytes(linalg, &dense);
     }
 }
 
@@ -62,19 +75,20 @@ void take_away(const struct linalg *linalg, void *placed)
 
 static int run_placed(const struct linalg *linalg, const struct job *job, void *work, size_t bytes)
 {
-    const struct sizes *s = &job->sizes;
+    struct linalg_dense dense = dense_of(job->op, &job->sizes);
 
+    dense.matrix = job->matrix;
+    if (job->op == SOLVE) dense.rhs = job->other;
+    if (job->op == BLOCKS) dense.inverse = job->other;
     switch (job->op) {
     case CHOLESKY:
-        return linalg_cholesky(linalg, s->n, job->matrix, s->batch, work, bytes, job->info);
+        return linalg_cholesky(linalg, &dense, work, bytes, job->info);
     case SOLVE:
-        return linalg_cholesky_solve(linalg, s->n, s->nrhs, job->matrix, job->other, s->batch, work, bytes,
-                                     job->info);
+        return linalg_cholesky_solve(linalg, &dense, work, bytes, job->info);
     case BLOCKS:
-        return linalg_inverse_blocks(linalg, s->n, s->block, s->nblocks, job->matrix, job->other, s->batch,
-                                     work, bytes, job->info);
+        return linalg_inverse_blocks(linalg, &dense, work, bytes, job->info);
     default:
-        return linalg_inverse_sqrt(linalg, s->n, job->matrix, s->batch, work, bytes, job->info);
+        return linalg_inverse_sqrt(linalg, &dense, work, bytes, job->info);
     }
 }
 

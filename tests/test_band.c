@@ -72,13 +72,17 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
     double *z = memory_zeroed(2 * linalg_band_size(n, zband), sizeof(double));
     double *x = memory_zeroed(2 * rows, sizeof(double));
     double *fused = memory_zeroed(2 * rows, sizeof(double)); /* solved on the way */
+    const struct linalg_band on_the_way = {2, n, tband, zband, l, z, fused},
+                             afterwards = {.batch = 2, .n = n, .tband = tband, .matrix = l, .x = x};
+    struct linalg_band factor = on_the_way;
     int info[2] = {9, 9};
 
     to_tiles(n, tband, dense, l);
     to_tiles(n, tband, dense, l + size);
     fused[n / 2] = 3;
     fused[rows + n / 2] = 1;
-    assert_int_equal(band_job_cholesky(linalg, n, tband, l, fused, 2, info), 0);
+    factor.inverse = NULL;
+    assert_int_equal(band_job_cholesky(linalg, &factor, info), 0);
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j <= i; j++) {
             double sum = 0;
@@ -92,7 +96,7 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
         memset(x, 0, 2 * rows * sizeof(double));
         x[column] = 1;
         x[rows + column] = -2;
-        assert_int_equal(band_job_solve(linalg, n, tband, l, x, 2, info), 0);
+        assert_int_equal(band_job_solve(linalg, &afterwards, info), 0);
         for (size_t i = 0; i < n; i++) {
             double sum = 0;
 
@@ -101,7 +105,7 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
             assert_near(x[rows + i], -2 * x[i], 1e-13);
         }
         if (column == 0) {
-            assert_int_equal(band_job_inverse(linalg, n, tband, zband, l, z, fused, 2, info), 0);
+            assert_int_equal(band_job_inverse(linalg, &on_the_way, info), 0);
         }
         for (size_t i = column; i < n; i++) {
             if (i / 8 - column / 8 > zband) break;
@@ -112,7 +116,7 @@ static void factor_solve_and_inverse_are_right(const struct linalg *linalg, size
     memset(x, 0, 2 * rows * sizeof(double));
     x[n / 2] = 3;
     x[rows + n / 2] = 1;
-    assert_int_equal(band_job_solve(linalg, n, tband, l, x, 2, info), 0);
+    assert_int_equal(band_job_solve(linalg, &afterwards, info), 0);
     for (size_t i = 0; i < n; i++) {
         assert_near(fused[i], x[i], 1e-12);
         assert_near(fused[rows + i], x[rows + i], 1e-12);
@@ -135,6 +139,7 @@ static void bad_pivot_is_named_and_spoils_no_other(void **state)
     size_t size = linalg_band_size(N, TBAND);
     const struct linalg *linalg = *state;
     double *dense = make_dense(N, 9, 5), *l = memory_zeroed(4 * size, sizeof(double));
+    const struct linalg_band band = {.batch = 4, .n = N, .tband = TBAND, .matrix = l};
     int info[4];
 
     for (size_t k = 0; k < 4; k++) {
@@ -145,7 +150,7 @@ static void bad_pivot_is_named_and_spoils_no_other(void **state)
         to_tiles(N, TBAND, dense, l + k * size);
         dense[20 * N + 20] = keep;
     }
-    assert_int_equal(band_job_cholesky(linalg, N, TBAND, l, NULL, 4, info), 2);
+    assert_int_equal(band_job_cholesky(linalg, &band, info), 2);
     assert_int_equal(info[0], 0);
     assert_int_equal(info[1], 21);
     assert_int_equal(info[2], 0);
@@ -161,13 +166,17 @@ static void nothing_to_do_is_done(void **state)
     int info = 7;
     const struct linalg *linalg = *state;
     struct linalg_root root = {.batch = 0, .n = 5, .band = 2};
+    const struct linalg_band no_system = {.batch = 0, .n = 5, .tband = 1, .matrix = &none};
+    const struct linalg_band no_row = {.batch = 1, .n = 0, .tband = 1, .matrix = &none, .x = &none};
+    const struct linalg_band no_work = {1, 5, 1, 1, &none, &none, NULL};
+    const struct linalg_band too_narrow = {.batch = 1, .n = 5, .tband = 2, .zband = 1};
 
-    assert_int_equal(linalg_band_cholesky(linalg, 5, 1, &none, NULL, 0, &info), 0);
-    assert_int_equal(linalg_band_solve(linalg, 0, 1, &none, &none, 1, &info), 0);
+    assert_int_equal(linalg_band_cholesky(linalg, &no_system, &info), 0);
+    assert_int_equal(linalg_band_solve(linalg, &no_row, &info), 0);
     assert_int_equal(info, 0);
     assert_int_equal(linalg_band_root(linalg, &root, 1, NULL, 0, &info), 0);
-    assert_int_equal(linalg_band_inverse(linalg, 5, 1, 1, &none, &none, NULL, 1, NULL, 0, &info), -1);
-    assert_true(linalg_band_inverse_bytes(linalg, 5, 2, 1, 1) == SIZE_MAX); /* zband < tband */
+    assert_int_equal(linalg_band_inverse(linalg, &no_work, NULL, 0, &info), -1);
+    assert_true(linalg_band_inverse_bytes(linalg, &too_narrow) == SIZE_MAX);
     root.batch = 1;
     root.band = 32;
     assert_true(linalg_band_root_bytes(linalg, &root, 1) == SIZE_MAX);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/minmax.h"
+#include "linalg/backend.h"
 #include "linalg/cuda/session.h"
 #include "linalg/offload/copies.h"
 
@@ -30,6 +31,14 @@ struct matrix_chunk {
     int *their_info; /* [count] the library's own */
     double *scratch; /* [count]: inverse triangles or eigenvectors */
 };
+
+/* The systems of a batch from number `first` on, at most `most`, as the next ones of *chunk. */
+static inline struct linalg_dense next_part(struct matrix_chunk *chunk, const struct linalg_dense *dense,
+                                            size_t first, size_t most)
+{
+    chunk->count = min_size(most, dense->batch - first);
+    return linalg_dense_part(dense, first, chunk->count);
+}
 
 /* From the device to the caller; n + 1 where that, or what came before it, failed. Then, too, the workspace
  * is not left before the device is done with it. */

@@ -16,15 +16,24 @@ static size_t cholesky_layout(struct matrix_chunk *chunk, size_t count, void *me
     return layout.used;
 }
 
-static size_t cuda_cholesky_bytes(size_t n, size_t batch)
+/* Systems of a chunk; only the matrices count. */
+static size_t cholesky_chunk_size(const struct linalg_dense *dense)
+{
+    return chunk_size(dense->batch, dense->n * dense->n, 0);
+}
+
+static size_t cuda_cholesky_bytes(const struct linalg_dense *dense)
 {
     struct matrix_chunk chunk;
 
-    return cholesky_layout(&chunk, chunk_size(batch, n * n, 0), NULL);
+    return cholesky_layout(&chunk, cholesky_chunk_size(dense), NULL);
 }
 
-static bool cholesky_chunk(const struct matrix_chunk *chunk, size_t n, double *a)
+static bool cholesky_chunk(const struct matrix_chunk *chunk, const struct linalg_dense *part)
 {
+    const size_t n = part->n;
+    double *a = part->matrix;
+
     cuda_loop_point(chunk->l, a, n * n, chunk->count);
     if (!cuda_call(chunk->cuda, cusolverDnDpotrfBatched, chunk->cuda->solver, CUDA_FILL_LOWER, (int)n,
                    chunk->l, (int)n, chunk->info, (int)chunk->count) ||
@@ -35,22 +44,22 @@ static bool cholesky_chunk(const struct matrix_chunk *chunk, size_t n, double *a
     return true;
 }
 
-static void cholesky(const struct cuda_session *cuda, size_t n, double *a, size_t batch, void *work,
-                     int *info)
+static void cholesky(const struct cuda_session *cuda, const struct linalg_dense *dense, void *work, int *info)
 {
     struct matrix_chunk chunk = {.cuda = cuda};
-    size_t count = chunk_size(batch, n * n, 0);
+    const size_t count = cholesky_chunk_size(dense);
 
     cholesky_layout(&chunk, count, work);
-    for (size_t k = 0; k < batch; k += count) {
-        chunk.count = min_size(count, batch - k);
-        report(cholesky_chunk(&chunk, n, a + k * n * n), n, &chunk, info + k);
+    for (size_t k = 0; k < dense->batch; k += count) {
+        const struct linalg_dense part = next_part(&chunk, dense, k, count);
+
+        report(cholesky_chunk(&chunk, &part), part.n, &chunk, info + k);
     }
 }
 
-static void cuda_cholesky(size_t n, double *a, size_t batch, void *work, int *info)
+static void cuda_cholesky(const struct linalg_dense *dense, void *work, int *info)
 {
-    cholesky(cuda_session(), n, a, batch, work, info);
+    cholesky(cuda_session(), dense, work, info);
 }
 
 static size_t solve_layout(struct matrix_chunk *chunk, size_t count, void *memory)
@@ -63,23 +72,26 @@ static size_t solve_layout(struct matrix_chunk *chunk, size_t count, void *memor
     return layout.used;
 }
 
-/* The larger of a matrix and its right-hand sides. */
-static size_t solve_doubles(size_t n, size_t nrhs)
+/* Systems of a chunk; the larger of a matrix and its right-hand sides counts. */
+static size_t solve_chunk_size(const struct linalg_dense *dense)
 {
-    return n * (nrhs > n ? nrhs : n);
+    return chunk_size(dense->batch, dense->n * max_size(dense->nrhs, dense->n), 0);
 }
 
-static size_t cuda_cholesky_solve_bytes(size_t n, size_t nrhs, size_t batch)
+static size_t cuda_cholesky_solve_bytes(const struct linalg_dense *dense)
 {
     struct matrix_chunk chunk;
 
-    if (nrhs > INT32_MAX / n) return SIZE_MAX;
-    return solve_layout(&chunk, chunk_size(batch, solve_doubles(n, nrhs), 0), NULL);
+    if (dense->nrhs > INT32_MAX / dense->n) return SIZE_MAX;
+    return solve_layout(&chunk, solve_chunk_size(dense), NULL);
 }
 
 /* By two triangular systems: cuSOLVER's solver, potrsBatched() of version 12.0, writes above L's diagonal. */
-static bool solve_chunk(const struct matrix_chunk *chunk, size_t n, size_t nrhs, const double *l, double *b)
+static bool solve_chunk(const struct matrix_chunk *chunk, const struct linalg_dense *part)
 {
+    const size_t n = part->n, nrhs = part->nrhs;
+    const double *l = part->matrix;
+    double *b = part->rhs;
     const struct cuda_session *cuda = chunk->cuda;
     const double one = 1;
 
@@ -98,16 +110,16 @@ static bool solve_chunk(const struct matrix_chunk *chunk, size_t n, size_t nrhs,
     return true;
 }
 
-static void cuda_cholesky_solve(size_t n, size_t nrhs, const double *l, double *b, size_t batch, void *work,
-                                int *info)
+static void cuda_cholesky_solve(const struct linalg_dense *dense, void *work, int *info)
 {
     struct matrix_chunk chunk = {.cuda = cuda_session()};
-    size_t count = chunk_size(batch, solve_doubles(n, nrhs), 0);
+    const size_t count = solve_chunk_size(dense);
 
     solve_layout(&chunk, count, work);
-    for (size_t k = 0; k < batch; k += count) {
-        chunk.count = min_size(count, batch - k);
-        report(solve_chunk(&chunk, n, nrhs, l + k * n * n, b + k * n * nrhs), n, &chunk, info + k);
+    for (size_t k = 0; k < dense->batch; k += count) {
+        const struct linalg_dense part = next_part(&chunk, dense, k, count);
+
+        report(solve_chunk(&chunk, &part), part.n, &chunk, info + k);
     }
 }
 
@@ -122,18 +134,30 @@ static size_t blocks_layout(struct matrix_chunk *chunk, size_t rows, size_t coun
     return layout.used;
 }
 
-static size_t cuda_inverse_blocks_bytes(size_t n, size_t block, size_t nblocks, size_t batch)
+/* Rows of the trailing triangle that is inverted. */
+static size_t blocks_rows(const struct linalg_dense *dense)
 {
-    size_t rows = nblocks * block;
+    return dense->nblocks * dense->block;
+}
+
+static size_t blocks_chunk_size(const struct linalg_dense *dense)
+{
+    return chunk_size(dense->batch, dense->n * dense->n, blocks_rows(dense) * blocks_rows(dense));
+}
+
+static size_t cuda_inverse_blocks_bytes(const struct linalg_dense *dense)
+{
     struct matrix_chunk chunk;
 
-    return blocks_layout(&chunk, rows, chunk_size(batch, n * n, rows * rows), NULL);
+    return blocks_layout(&chunk, blocks_rows(dense), blocks_chunk_size(dense), NULL);
 }
 
 /* scratch = T⁻¹ of the trailing triangles T of L. */
-static bool invert_triangles(const struct matrix_chunk *chunk, size_t n, size_t rows, const double *l)
+static bool invert_triangles(const struct matrix_chunk *chunk, const struct linalg_dense *part)
 {
     const struct cuda_session *cuda = chunk->cuda;
+    const size_t n = part->n, rows = blocks_rows(part);
+    const double *l = part->matrix;
     const double one = 1;
 
     cuda_loop_identity(rows, chunk->scratch, chunk->count);
@@ -145,14 +169,15 @@ static bool invert_triangles(const struct matrix_chunk *chunk, size_t n, size_t 
 }
 
 /* Block k of T⁻ᵀ T⁻¹ = (L Lᵀ)⁻¹: the products of the columns of T⁻¹, which are 0 above the block. */
-static bool blocks_chunk(const struct matrix_chunk *chunk, size_t n, size_t block, size_t nblocks,
-                         const double *l, double *inverse)
+static bool blocks_chunk(const struct matrix_chunk *chunk, const struct linalg_dense *part)
 {
     const struct cuda_session *cuda = chunk->cuda;
-    size_t rows = nblocks * block, size = nblocks * block * block;
-    const double one = 1, zero = 0;
+    const size_t n = part->n, block = part->block, nblocks = part->nblocks, rows = blocks_rows(part),
+                 size = rows * block;
+    const double *l = part->matrix, one = 1, zero = 0;
+    double *inverse = part->inverse;
 
-    if (!invert_triangles(chunk, n, rows, l)) return false;
+    if (!invert_triangles(chunk, part)) return false;
     for (size_t k = 0; k < nblocks; k++) {
         const double *x = chunk->scratch + k * block * (rows + 1);
 
@@ -170,40 +195,40 @@ static bool blocks_chunk(const struct matrix_chunk *chunk, size_t n, size_t bloc
     return true;
 }
 
-static void inverse_blocks(const struct cuda_session *cuda, size_t n, size_t block, size_t nblocks,
-                           const double *l, double *inverse, size_t batch, void *work, int *info)
+static void inverse_blocks(const struct cuda_session *cuda, const struct linalg_dense *dense, void *work,
+                           int *info)
 {
     struct matrix_chunk chunk = {.cuda = cuda};
-    size_t rows = nblocks * block, count = chunk_size(batch, n * n, rows * rows);
+    const size_t count = blocks_chunk_size(dense);
 
-    blocks_layout(&chunk, rows, count, work);
-    for (size_t k = 0; k < batch; k += count) {
-        double *blocks = inverse + k * nblocks * block * block;
+    blocks_layout(&chunk, blocks_rows(dense), count, work);
+    for (size_t k = 0; k < dense->batch; k += count) {
+        const struct linalg_dense part = next_part(&chunk, dense, k, count);
 
-        chunk.count = min_size(count, batch - k);
-        report(blocks_chunk(&chunk, n, block, nblocks, l + k * n * n, blocks), n, &chunk, info + k);
+        report(blocks_chunk(&chunk, &part), part.n, &chunk, info + k);
     }
 }
 
-static void cuda_inverse_blocks(size_t n, size_t block, size_t nblocks, double *l, double *inverse,
-                                size_t batch, void *work, int *info)
+static void cuda_inverse_blocks(const struct linalg_dense *dense, void *work, int *info)
 {
-    inverse_blocks(cuda_session(), n, block, nblocks, l, inverse, batch, work, info);
+    inverse_blocks(cuda_session(), dense, work, info);
 }
 
-/* The banded operations; then 4 = 2 2 and 1 / (2 2): each library once, and what OpenMP makes of its results.
- */
+/* Tries the banded operations, then the factor 4 = 2 2 and the inverse 1 / (2 2): these call each library
+ * once, and OpenMP's loops on its results. */
 static bool works(const struct cuda_session *cuda)
 {
     double number = 4;
     double *a = cuda->scratch, *inverse = a + 8;
+    const struct linalg_dense four = {
+        .batch = 1, .n = 1, .matrix = a, .block = 1, .nblocks = 1, .inverse = inverse};
     void *work = a + 16;
     int info[2];
 
     if (!cuda_succeeded("offload_band_open", !offload_band_open())) return false;
     if (!device_upload(a, &number, sizeof number)) return false;
-    cholesky(cuda, 1, a, 1, work, info);
-    inverse_blocks(cuda, 1, 1, 1, a, inverse, 1, work, info + 1);
+    cholesky(cuda, &four, work, info);
+    inverse_blocks(cuda, &four, work, info + 1);
     return device_download(&number, inverse, sizeof number) && info[0] == 0 && info[1] == 0 && number == 0.25;
 }
 

@@ -63,13 +63,19 @@ static size_t lay_out(struct eigen *eigen, size_t n, size_t count, void *memory)
     return layout.used;
 }
 
-size_t cuda_inverse_sqrt_bytes(size_t n, size_t batch)
+static size_t sqrt_chunk_size(const struct linalg_dense *dense)
 {
-    size_t count = chunk_size(batch, n * n, n * n), bytes = SIZE_MAX;
+    return chunk_size(dense->batch, dense->n * dense->n, dense->n * dense->n);
+}
+
+size_t cuda_inverse_sqrt_bytes(const struct linalg_dense *dense)
+{
+    size_t count = sqrt_chunk_size(dense), bytes = SIZE_MAX;
     const struct cuda_session *cuda = cuda_session();
     struct eigen eigen;
 
-    if (ask_most(cuda, n, batch, count, &eigen.has)) bytes = lay_out(&eigen, n, count, NULL);
+    if (ask_most(cuda, dense->n, dense->batch, count, &eigen.has))
+        bytes = lay_out(&eigen, dense->n, count, NULL);
     return bytes;
 }
 
@@ -123,17 +129,18 @@ static bool sqrt_chunk(struct eigen *eigen, size_t n, double *a)
     return true;
 }
 
-void cuda_inverse_sqrt(size_t n, double *a, size_t batch, void *work, int *info)
+void cuda_inverse_sqrt(const struct linalg_dense *dense, void *work, int *info)
 {
     struct eigen eigen = {.chunk = {.cuda = cuda_session()}};
-    size_t count = chunk_size(batch, n * n, n * n);
-    bool known = ask_most(eigen.chunk.cuda, n, batch, count, &eigen.has);
+    const size_t n = dense->n, count = sqrt_chunk_size(dense);
+    bool known = ask_most(eigen.chunk.cuda, n, dense->batch, count, &eigen.has);
 
     lay_out(&eigen, n, count, work);
     eigen.host_work = eigen.has.host > 0 ? memory_zeroed(eigen.has.host, 1) : NULL;
-    for (size_t k = 0; k < batch; k += count) {
-        eigen.chunk.count = min_size(count, batch - k);
-        report(known && sqrt_chunk(&eigen, n, a + k * n * n), n, &eigen.chunk, info + k);
+    for (size_t k = 0; k < dense->batch; k += count) {
+        const struct linalg_dense part = next_part(&eigen.chunk, dense, k, count);
+
+        report(known && sqrt_chunk(&eigen, n, part.matrix), n, &eigen.chunk, info + k);
     }
     free(eigen.host_work);
 }

@@ -4,7 +4,9 @@
 
 #include <stddef.h>
 
-size_t cuda_inverse_sqrt_bytes(size_t n, size_t batch);
-void cuda_inverse_sqrt(size_t n, double *a, size_t batch, void *work, int *info);
+#include "linalg/linalg.h"
+
+size_t cuda_inverse_sqrt_bytes(const struct linalg_dense *dense);
+void cuda_inverse_sqrt(const struct linalg_dense *dense, void *work, int *info);
 
 #endif

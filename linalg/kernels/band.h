@@ -1,9 +1,9 @@
-/* Banded symmetric positive definite systems in tiles: the bodies that every backend runs.
+/* Banded symmetric positive definite systems in tiles: the bodies that every back-end but the reference runs.
  *
- * Layout: see linalg.h. On a CPU a tile's column is one AVX-512 register and all inner loops have its
- * constant length; on a device a system is a team's work, of which each member has an element of a tile, or
- * two where the 32 threads of a warp have a tile. Where the ways differ, functions of a tile are a CPU's,
- * those of a lane or a row are a team's. */
+ * The layout is described in linalg/linalg.h. On a CPU a column of a tile is one AVX-512 register, and all
+ * inner loops have its constant length. On a device a team works on a system: each of its members has one
+ * element of a tile, or two where the 32 threads of a warp share a tile. Where the two ways differ, functions
+ * named after a tile are the CPU's, and those named after a team, a lane or a row are the device's. */
 #ifndef UNSPOT_LINALG_KERNELS_BAND_H
 #define UNSPOT_LINALG_KERNELS_BAND_H
 
@@ -17,11 +17,33 @@
 
 enum { TILE = LINALG_TILE };
 
-/* [k][i]: column k, row i, unless said otherwise. Parameters that are only read are not const, as C11 does
- * not convert an array of arrays to one. */
+/* Element [k][i] is in column k and row i, unless a comment says otherwise. Parameters that are only read are
+ * not const, because C11 does not convert an array of arrays to one of const elements. */
 typedef double tile[TILE][TILE];
 
-/* A member's share of a tile: size x size elements from [k][i] on, a whole tile or one element. */
+/* One system of a batch. Column c of L has its tiles at l + c (tband + 1), column c of C at z + c (zband +
+ * 1). */
+struct band_system {
+    size_t ntile, tband, zband;
+    tile *l;   /* A, then its factor L */
+    tile *z;   /* C = A⁻¹, whose tiles are stored by rows: [i][k] */
+    double *x; /* [8 ntile], or NULL */
+};
+
+/* System k of a batch. */
+TEAM_BODY struct band_system band_system_of(const struct linalg_band *band, size_t k)
+{
+    const size_t ntile = linalg_band_ntile(band->n), z = k * linalg_band_size(band->n, band->zband);
+
+    return (struct band_system){.ntile = ntile,
+                                .tband = band->tband,
+                                .zband = band->zband,
+                                .l = (tile *)(band->matrix + k * linalg_band_size(band->n, band->tband)),
+                                .z = band->inverse ? (tile *)(band->inverse + z) : NULL,
+                                .x = band->x ? band->x + k * ntile * TILE : NULL};
+}
+
+/* A member's share of a tile: size x size elements from [k][i] on, which is a whole tile or one element. */
 struct part {
     int k, i, size;
 };
@@ -34,13 +56,14 @@ TEAM_BODY struct part part_of(struct member member)
     return (struct part){member.index / TILE, member.index % TILE, 1};
 }
 
-/* for (part_tiles(part, d, last)): tiles d = 1 ... last whose rows part.i ... are this member's. */
+/* for (part_tiles(part, d, last)): those of the tiles d = 1 ... last in which the member has rows of its own.
+ */
 #define part_tiles(part, d, last)                                                                            \
     size_t d = 1 + (size_t)(part).k;                                                                         \
     d <= (last);                                                                                             \
     d += (size_t)(TILE / (part).size)
 
-/* to = sign * from. A loop, as memcpy() would keep `from` out of registers. */
+/* to = sign * from. It is a loop because memcpy() would keep `from` out of registers. */
 TEAM_BODY void tile_store(tile from, double sign, tile to)
 {
     for (int k = 0; k < TILE; k++) {
@@ -60,7 +83,8 @@ TEAM_BODY void tile_update(tile sum, tile left, tile right)
     }
 }
 
-/* Cholesky factor of a diagonal tile, zeros above; TILE, or the first column whose pivot is not positive. */
+/* Replaces a diagonal tile by its Cholesky factor with zeros above the diagonal. Returns TILE, or the first
+ * column whose pivot is not positive. */
 TEAM_BODY int tile_cholesky(tile a)
 {
     for (int k = 0; k < TILE; k++) {
@@ -78,10 +102,16 @@ TEAM_BODY int tile_cholesky(tile a)
     return TILE;
 }
 
-/* The same in a member's own registers: the lower triangle of a factored tile, and 1 / its pivots. Every
- * member of a team does it, so that nothing is waited for. */
-TEAM_BODY int tile_factor(tile own, double *inverse)
+/* A diagonal tile in a member's own registers. */
+struct own_tile {
+    tile l;               /* its lower triangle */
+    double inverse[TILE]; /* 1 / the pivots of its factor */
+};
+
+/* tile_cholesky() in a member's own registers. Every member of a team does it, so that none has to wait. */
+TEAM_BODY int tile_factor(struct own_tile *diagonal)
 {
+    double(*own)[TILE] = diagonal->l, *inverse = diagonal->inverse;
     int bad = TILE;
 
     DEVICE_UNROLL
@@ -99,10 +129,11 @@ TEAM_BODY int tile_factor(tile own, double *inverse)
     return bad;
 }
 
-/* Row i of a := a L^-T, of a factor in registers. */
-TEAM_BODY void tile_solve_row(int i, tile a, tile own, const double *inverse)
+/* Row i of a := a L⁻ᵀ, with the factored diagonal tile in registers. */
+TEAM_BODY void tile_solve_row(int i, tile a, struct own_tile *diagonal)
 {
-    double row[TILE];
+    const double *inverse = diagonal->inverse;
+    double(*own)[TILE] = diagonal->l, row[TILE];
 
     DEVICE_UNROLL
     for (int k = 0; k < TILE; k++) row[k] = a[k][i];
@@ -116,7 +147,7 @@ TEAM_BODY void tile_solve_row(int i, tile a, tile own, const double *inverse)
     for (int k = 0; k < TILE; k++) a[k][i] = row[k];
 }
 
-/* a := a L⁻ᵀ, l: a factored diagonal tile */
+/* a := a L⁻ᵀ, with l a factored diagonal tile. */
 TEAM_BODY void tile_solve(tile a, tile l)
 {
     for (int k = 0; k < TILE; k++) {
@@ -132,26 +163,32 @@ TEAM_BODY void tile_solve(tile a, tile l)
     }
 }
 
-/* Tiles that column c has below its diagonal within the band. */
-TEAM_BODY size_t band_below(size_t ntile, size_t tband, size_t c)
+/* Tiles that column c has below its diagonal, in a band of that many tiles. */
+TEAM_BODY size_t band_below(size_t ntile, size_t band, size_t c)
 {
-    return c + tband < ntile ? tband : ntile - 1 - c;
+    return c + band < ntile ? band : ntile - 1 - c;
+}
+
+/* The tiles of column c of L. */
+TEAM_BODY tile *band_column(const struct band_system *system, size_t c)
+{
+    return system->l + c * (system->tband + 1);
 }
 
 /* What column c adds to the solution of L y = x, in place. Every member finds the eight rows of column c for
  * itself. */
-TEAM_BODY void band_solve_down(struct member member, size_t ntile, size_t tband, size_t c, tile *column,
-                               double *x)
+TEAM_BODY void band_solve_down(struct member member, const struct band_system *system, size_t c)
 {
     struct part part = part_of(member);
-    double head[TILE], below[TILE];
+    tile *column = band_column(system, c);
+    double head[TILE], below[TILE], *x = system->x;
 
     memcpy(head, x + c * TILE, sizeof head);
     for (int k = 0; k < TILE; k++) {
         head[k] /= column[0][k][k];
         for (int i = k + 1; i < TILE; i++) head[i] -= column[0][k][i] * head[k];
     }
-    for (part_tiles(part, d, band_below(ntile, tband, c))) {
+    for (part_tiles(part, d, band_below(system->ntile, system->tband, c))) {
         double *rows = x + (c + d) * TILE + part.i;
 
         for (int i = 0; i < part.size; i++) below[i] = rows[i];
@@ -165,16 +202,16 @@ TEAM_BODY void band_solve_down(struct member member, size_t ntile, size_t tband,
     if (member.index == 0) memcpy(x + c * TILE, head, sizeof head);
 }
 
-/* Rows c of the solution of Lᵀ y = x, in place, when those below are known. */
-TEAM_BODY void band_solve_up(struct member member, size_t ntile, size_t tband, size_t c, tile *column,
-                             double *x)
+/* The eight rows of column c of the solution of Lᵀ y = x, in place, once the rows below are known. */
+TEAM_BODY void band_solve_up(struct member member, const struct band_system *system, size_t c)
 {
-    double head[TILE], *rows = x + c * TILE;
+    tile *column = band_column(system, c);
+    double head[TILE], *x = system->x, *rows = x + c * TILE;
 
     for (team_share(member, k, TILE)) {
         double sum[TILE] = {0}; /* partial sums over the rows below */
 
-        for (size_t d = 1; d <= band_below(ntile, tband, c); d++) {
+        for (size_t d = 1; d <= band_below(system->ntile, system->tband, c); d++) {
 #pragma omp simd
             for (int i = 0; i < TILE; i++) sum[i] += column[d][k][i] * x[(c + d) * TILE + (size_t)i];
         }
@@ -191,20 +228,23 @@ TEAM_BODY void band_solve_up(struct member member, size_t ntile, size_t tband, s
     team_sync(member);
 }
 
-/* x := L⁻ᵀ L⁻¹ x, x[8 ntile] */
-TEAM_BODY void band_solve(struct member member, size_t ntile, size_t tband, tile *l, double *x)
+/* x := L⁻ᵀ L⁻¹ x */
+TEAM_BODY void band_solve(struct member member, const struct band_system *system)
 {
-    for (size_t c = 0; c < ntile; c++) band_solve_down(member, ntile, tband, c, l + c * (tband + 1), x);
+    for (size_t c = 0; c < system->ntile; c++) band_solve_down(member, system, c);
     team_sync(member);
-    for (size_t c = ntile; c-- > 0;) band_solve_up(member, ntile, tband, c, l + c * (tband + 1), x);
+    for (size_t c = system->ntile; c-- > 0;) band_solve_up(member, system, c);
 }
 
-/* band_solve_down() with the diagonal tile in registers. It leaves the head, rows of column c, to be stored
- * once nobody reads the old ones any more. */
-TEAM_BODY void solve_down_factored(struct member member, size_t ntile, size_t tband, size_t c, tile *column,
-                                   tile own, const double *inverse, double *x, double *head)
+/* band_solve_down() with the factored diagonal tile in registers. head[TILE] gets the rows of column c, which
+ * the caller stores once nobody reads the old ones any more. */
+TEAM_BODY void solve_down_factored(struct member member, const struct band_system *system, size_t c,
+                                   struct own_tile *diagonal, double *head)
 {
     struct part part = part_of(member);
+    const double *inverse = diagonal->inverse;
+    double(*own)[TILE] = diagonal->l, *x = system->x;
+    tile *column = band_column(system, c);
 
     DEVICE_UNROLL
     for (int k = 0; k < TILE; k++) head[k] = x[c * TILE + (size_t)k];
@@ -214,7 +254,7 @@ TEAM_BODY void solve_down_factored(struct member member, size_t ntile, size_t tb
         DEVICE_UNROLL
         for (int i = k + 1; i < TILE; i++) head[i] -= own[k][i] * head[k];
     }
-    for (part_tiles(part, d, band_below(ntile, tband, c))) {
+    for (part_tiles(part, d, band_below(system->ntile, system->tband, c))) {
         double below = x[(c + d) * TILE + (size_t)part.i];
 
         DEVICE_UNROLL
@@ -223,14 +263,15 @@ TEAM_BODY void solve_down_factored(struct member member, size_t ntile, size_t tb
     }
 }
 
-/* Column c when its sums are known and seen by all. */
-TEAM_BODY int team_finish_column(struct member member, size_t ntile, size_t tband, size_t c, tile *column,
-                                 double *x)
+/* Finishes column c of the factor by a team, once all members see what team_update_column() wrote. Returns
+ * what band_cholesky_column() does. */
+TEAM_BODY int team_finish_column(struct member member, const struct band_system *system, size_t c)
 {
     struct part part = part_of(member);
-    size_t below = band_below(ntile, tband, c);
-    tile own;
-    double inverse[TILE], head[TILE];
+    size_t below = band_below(system->ntile, system->tband, c);
+    tile *column = band_column(system, c);
+    struct own_tile diagonal;
+    double(*own)[TILE] = diagonal.l, head[TILE], *x = system->x;
     int bad;
 
     DEVICE_UNROLL
@@ -238,10 +279,10 @@ TEAM_BODY int team_finish_column(struct member member, size_t ntile, size_t tban
         DEVICE_UNROLL
         for (int i = k; i < TILE; i++) own[k][i] = column[0][k][i];
     }
-    bad = tile_factor(own, inverse);
-    for (part_tiles(part, d, below)) tile_solve_row(part.i, column[d], own, inverse);
+    bad = tile_factor(&diagonal);
+    for (part_tiles(part, d, below)) tile_solve_row(part.i, column[d], &diagonal);
     team_sync(member); /* column[0] is no longer read, column[d] is seen */
-    if (x) solve_down_factored(member, ntile, tband, c, column, own, inverse, x, head);
+    if (x) solve_down_factored(member, system, c, &diagonal, head);
     if (member.index == 0) {
         DEVICE_UNROLL
         for (int k = 0; k < TILE; k++) {
@@ -259,8 +300,8 @@ TEAM_BODY int team_finish_column(struct member member, size_t ntile, size_t tban
     return bad < TILE ? (int)(c * TILE) + bad + 1 : 0;
 }
 
-/* Products of tiles by the 32 members of a part of a team, of whom each has two elements: [row][column] and
- * [row][column + 1]. */
+/* The 32 members of a part of a team multiply tiles together. Each has two elements of the product:
+ * [row][column] and [row][column + 1]. */
 struct lane_place {
     int lane, row, column;
 };
@@ -272,9 +313,9 @@ TEAM_BODY struct lane_place lane_place_of(struct member member)
     return (struct lane_place){lane, lane / 4, lane % 4 * 2};
 }
 
-/* sum[2] += Σ_m A[row, m] b[m][column ...],  A[k, m] = a[k * step + m * across]. All members of a warp come
- * here together: on NVIDIA's GPUs it is two instructions of the tensor cores, m8n8k4, in double precision
- * (PTX ISA 9.7.14). */
+/* sum[j] += Σ_m A[row, m] b[m][column + j] for j = 0, 1, with A[k, m] = a[k * step + m * across]. All members
+ * of a warp come here together: on NVIDIA's GPUs it is two instructions m8n8k4 of the tensor cores, in double
+ * precision (PTX ISA 9.7.14). */
 TEAM_BODY void lane_multiply(struct lane_place place, const double *a, int step, int across, tile b,
                              double *sum)
 {
@@ -293,12 +334,13 @@ TEAM_BODY void lane_multiply(struct lane_place place, const double *a, int step,
 #endif
 }
 
-/* What column c gets from those before it, by a team. */
-TEAM_BODY void team_update_column(struct member member, size_t tband, size_t c, size_t below, tile *a)
+/* Subtracts from column c what the columns before it contribute, by a team. */
+TEAM_BODY void team_update_column(struct member member, const struct band_system *system, size_t c)
 {
     const struct lane_place place = lane_place_of(member);
-    const size_t parts = TEAM_SIZE / TEAM_WARP;
-    tile *column = a + c * (tband + 1);
+    const size_t parts = TEAM_SIZE / TEAM_WARP, tband = system->tband;
+    const size_t below = band_below(system->ntile, tband, c);
+    tile *a = system->l, *column = a + c * (tband + 1);
 
     for (size_t d = (size_t)(member.index / TEAM_WARP); d <= below; d += 2 * parts) { /* d and another */
         const size_t other = d + parts, first = c + d > tband ? c + d - tband : 0;
@@ -321,11 +363,11 @@ TEAM_BODY void team_update_column(struct member member, size_t tband, size_t c, 
     }
 }
 
-/* Column c of band_cholesky() on a CPU. 0, or 1 + the row of the first pivot that is not positive. */
-TEAM_BODY int band_cholesky_column(size_t ntile, size_t tband, size_t c, tile *a, double *x)
+/* Column c of band_cholesky() on a CPU. Returns 0, or 1 + the row of the first pivot that is not positive. */
+TEAM_BODY int band_cholesky_column(const struct band_system *system, size_t c)
 {
-    tile *column = a + c * (tband + 1);
-    size_t below = band_below(ntile, tband, c);
+    const size_t tband = system->tband, below = band_below(system->ntile, tband, c);
+    tile *a = system->l, *column = a + c * (tband + 1);
     int k;
 
     for (size_t d = 0; d <= below; d++) {
@@ -342,31 +384,31 @@ TEAM_BODY int band_cholesky_column(size_t ntile, size_t tband, size_t c, tile *a
     k = tile_cholesky(column[0]);
     if (k < TILE) return (int)(c * TILE) + k + 1;
     for (size_t d = 1; d <= below; d++) tile_solve(column[d], column[0]);
-    if (x) band_solve_down(team_of_one(), ntile, tband, c, column, x);
+    if (system->x) band_solve_down(team_of_one(), system, c);
     return 0;
 }
 
-/* a = L Lᵀ in place, from the left: what a tile gets from the tband columns before it stays in registers. x,
- * unless NULL, becomes L⁻¹ x on the way, while the columns are at hand. *info: 0, or 1 + the row of the first
- * pivot that is not positive. */
-TEAM_BODY void band_cholesky(struct member member, size_t ntile, size_t tband, tile *a, double *x, int *info)
+/* A = L Lᵀ in place, column by column from the left, so that what a tile gets from the tband columns before
+ * it stays in registers. x, unless NULL, becomes L⁻¹ x on the way, while the columns are in the cache. *info
+ * becomes 0, or 1 + the row of the first pivot that is not positive. */
+TEAM_BODY void band_cholesky(struct member member, const struct band_system *system, int *info)
 {
     int bad = 0;
 
-    for (size_t c = 0; c < ntile && bad == 0; c++) {
+    for (size_t c = 0; c < system->ntile && bad == 0; c++) {
         if (member.count > 1) {
-            team_update_column(member, tband, c, band_below(ntile, tband, c), a);
+            team_update_column(member, system, c);
             team_sync(member);
-            bad = team_finish_column(member, ntile, tband, c, a + c * (tband + 1), x);
+            bad = team_finish_column(member, system, c);
         } else {
-            bad = band_cholesky_column(ntile, tband, c, a, x);
+            bad = band_cholesky_column(system, c);
         }
     }
     if (member.index == 0) *info = bad;
     team_sync(member);
 }
 
-/* inverse[p][k], row p, column k, of a factored diagonal tile. */
+/* The inverse of a factored diagonal tile: inverse[p][k] is in row p and column k. */
 TEAM_BODY void tile_invert(tile inverse, tile l)
 {
     for (int p = 0; p < TILE; p++) { /* row p of L times the rows above it of the inverse */
@@ -429,13 +471,16 @@ TEAM_BODY void tile_symmetrise(tile out)
     tile_store(mean, 1, out);
 }
 
-/* Rows c + 1 ... c + last of column c of the inverse, by a team. */
-TEAM_BODY void team_inverse_rows(struct member member, size_t zband, size_t c, size_t below, size_t last,
-                                 tile *z, tile *scratch)
+/* The tiles below the diagonal of column c of C, by a team. scratch[d]: Y of that distance, see
+ * band_inverse(). */
+TEAM_BODY void team_inverse_rows(struct member member, const struct band_system *system, size_t c,
+                                 tile *scratch)
 {
     const struct lane_place place = lane_place_of(member);
-    const size_t parts = TEAM_SIZE / TEAM_WARP;
-    tile *out = z + c * (zband + 1);
+    const size_t parts = TEAM_SIZE / TEAM_WARP, zband = system->zband;
+    const size_t below = band_below(system->ntile, system->tband, c),
+                 last = band_below(system->ntile, zband, c);
+    tile *z = system->z, *out = z + c * (zband + 1);
 
     for (size_t e = 1 + (size_t)(member.index / TEAM_WARP); e <= last; e += 2 * parts) { /* e and another */
         const size_t other = e + parts;
@@ -463,15 +508,15 @@ TEAM_BODY void team_inverse_rows(struct member member, size_t zband, size_t c, s
     }
 }
 
-/* Column c of band_inverse() by a team: three waits. scratch[tband + 3]. */
-TEAM_BODY void team_inverse_column(struct member member, size_t ntile, size_t tband, size_t zband, size_t c,
-                                   tile *l, tile *z, tile *scratch, double *x)
+/* Column c of band_inverse() by a team, which waits three times for its members. scratch[tband + 3]. */
+TEAM_BODY void team_inverse_column(struct member member, const struct band_system *system, size_t c,
+                                   tile *scratch)
 {
     struct part part = part_of(member);
-    tile *column = l + c * (tband + 1), *out = z + c * (zband + 1);
-    size_t below = band_below(ntile, tband, c), e = band_below(ntile, zband, c);
+    const size_t tband = system->tband, below = band_below(system->ntile, tband, c);
+    tile *column = band_column(system, c), *out = system->z + c * (system->zband + 1);
     double(*corner)[TILE] = scratch[0], (*partial)[TILE] = scratch[tband + 1], *right = scratch[tband + 2][0];
-    double own[TILE], sum = 0;
+    double own[TILE], sum = 0, *x = system->x;
 
     if (x) {
         for (size_t d = 1; d <= below; d++)
@@ -496,7 +541,7 @@ TEAM_BODY void team_inverse_column(struct member member, size_t ntile, size_t tb
         for (int i = 0; i < TILE; i++) sum -= partial[part.i][i];
         right[part.i] = sum;
     }
-    team_inverse_rows(member, zband, c, below, e, z, scratch);
+    team_inverse_rows(member, system, c, scratch);
     team_sync(member);
     sum = 0;
     if (x && part.k == 0) {
@@ -518,22 +563,21 @@ TEAM_BODY void team_inverse_column(struct member member, size_t ntile, size_t tb
 }
 
 /* Column c of band_inverse() on a CPU. scratch[tband + 1]. */
-TEAM_BODY void band_inverse_column(size_t ntile, size_t tband, size_t zband, size_t c, tile *l, tile *z,
-                                   tile *scratch, double *x)
+TEAM_BODY void band_inverse_column(const struct band_system *system, size_t c, tile *scratch)
 {
-    tile *column = l + c * (tband + 1), *out = z + c * (zband + 1);
-    size_t below = band_below(ntile, tband, c);
+    const size_t zband = system->zband, below = band_below(system->ntile, system->tband, c);
+    tile *column = band_column(system, c), *z = system->z, *out = z + c * (zband + 1);
     double(*corner)[TILE] = scratch[0];
     tile sum;
 
-    if (x) band_solve_up(team_of_one(), ntile, tband, c, column, x);
+    if (system->x) band_solve_up(team_of_one(), system, c);
     tile_invert(corner, column[0]);
     for (size_t d = 1; d <= below; d++) {
         memset(sum, 0, sizeof sum);
         tile_add_product(sum, column[d], corner);
         tile_store(sum, -1, scratch[d]);
     }
-    for (size_t e = band_below(ntile, zband, c); e > 0; e--) { /* row c + e */
+    for (size_t e = band_below(system->ntile, zband, c); e > 0; e--) { /* row c + e */
         memset(sum, 0, sizeof sum);
         for (size_t d = 1; d <= below && d <= e; d++) {
             tile_add_transposed(sum, z[(c + d) * (zband + 1) + e - d], scratch[d]);
@@ -550,18 +594,18 @@ TEAM_BODY void band_inverse_column(size_t ntile, size_t tband, size_t zband, siz
     tile_symmetrise(out[0]);
 }
 
-/* The tiles of C = (L Lᵀ)⁻¹ within zband >= tband tiles of the diagonal, both triangles of diagonal tiles,
- * each tile stored by rows. Takahashi's recurrence, from the last column back (Erisman & Tinney 1975): C_ic =
- * Σ_p C_ip Y_p,   C_cc = L_cc⁻ᵀ L_cc⁻¹ + Σ_p C_pcᵀ Y_p,   Y_p = -L_pc L_cc⁻¹,   p = c + 1 ... c + tband.
- * x, unless NULL, becomes L⁻ᵀ x on the way. scratch[tband + 3] of a team, [tband + 1] else. */
-TEAM_BODY void band_inverse(struct member member, size_t ntile, size_t tband, size_t zband, tile *l, tile *z,
-                            tile *scratch, double *x)
+/* The tiles of C = (L Lᵀ)⁻¹ within zband >= tband tiles of the diagonal, with both triangles of the diagonal
+ * tiles, by Takahashi's recurrence from the last column to the first (Erisman & Tinney 1975):
+ *     C_ic = Σ_p C_ip Y_p,   C_cc = L_cc⁻ᵀ L_cc⁻¹ + Σ_p C_pcᵀ Y_p,   Y_p = -L_pc L_cc⁻¹,
+ * with sums over p = c + 1 ... c + tband. x, unless NULL, becomes L⁻ᵀ x on the way. scratch has tband + 3
+ * tiles for a team, tband + 1 for a single thread. */
+TEAM_BODY void band_inverse(struct member member, const struct band_system *system, tile *scratch)
 {
-    for (size_t c = ntile; c-- > 0;) {
+    for (size_t c = system->ntile; c-- > 0;) {
         if (member.count > 1)
-            team_inverse_column(member, ntile, tband, zband, c, l, z, scratch, x);
+            team_inverse_column(member, system, c, scratch);
         else
-            band_inverse_column(ntile, tband, zband, c, l, z, scratch, x);
+            band_inverse_column(system, c, scratch);
     }
 }
 

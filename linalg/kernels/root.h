@@ -197,13 +197,23 @@ TEAM_BODY double largest_row_sum(struct member lane, size_t n, size_t band, size
     return own;
 }
 
-/* First step: S, its spread and edge, which are stored unless another team does. Returns a lower bound of S's
- * eigenvalues. */
-TEAM_BODY double root_complete(struct member lane, size_t order, const struct linalg_root *root,
-                               size_t system, const struct root_arrays *arrays, bool stores)
+/* One system of a batch, for the members that work on it together. */
+struct root_system {
+    const struct linalg_root *root; /* the batch */
+    size_t number;                  /* of the system in its batch */
+    const struct root_arrays *arrays;
+    bool stores; /* whether its results are kept; false: other members work on the same system */
+};
+
+/* First step: S, its condition number and its edge. Returns a lower bound of S's eigenvalues. */
+TEAM_BODY double root_complete(struct member lane, size_t order, const struct root_system *own)
 {
-    /* C's band holds most, not all of its rows: half of the bound that follows from it is safe */
+    /* The band of C holds most of each row, not all of it: half of the bound that follows from it is safe. */
     static const double safety = 0.5;
+    const struct linalg_root *root = own->root;
+    const struct root_arrays *arrays = own->arrays;
+    const size_t system = own->number;
+    const bool stores = own->stores;
     const size_t n = root->n, band = root->band, stride = arrays->stride;
     const double *s = arrays->s;
     double *edge = root->edge + system * n, smallest, largest;
@@ -222,9 +232,10 @@ TEAM_BODY double root_complete(struct member lane, size_t order, const struct li
 }
 
 /* Column i of L and D. Sums run from the farthest column to the nearest, which is ready last. */
-TEAM_BODY void factor_column(int width, int first, size_t i, size_t band, const double *shift,
+TEAM_BODY void factor_column(struct member lane, size_t i, size_t band, const double *shift,
                              const struct root_arrays *arrays)
 {
+    const int width = root_width(lane), first = lane.index;
     const double *s = arrays->s + i;
     const size_t stride = arrays->stride, before = i < band ? i : band;
     lanes *column = arrays->l + i * band, *scaled = arrays->window; /* the window is needed later only */
@@ -253,10 +264,11 @@ TEAM_BODY void factor_column(int width, int first, size_t i, size_t band, const 
     }
 }
 
-/* x_i of L x = v, then of Lᵀ x = D⁻¹ x */
-TEAM_BODY void solve_down(int width, int first, size_t i, size_t band, double v,
+/* Row i of the solution of L x = v, then, in solve_up(), of Lᵀ x = D⁻¹ x. */
+TEAM_BODY void solve_down(struct member lane, size_t i, size_t band, double v,
                           const struct root_arrays *arrays, lanes *x)
 {
+    const int width = root_width(lane), first = lane.index;
     double sum[LANES];
 
     for (int k = 0; k < width; k++) sum[k] = v;
@@ -267,9 +279,10 @@ TEAM_BODY void solve_down(int width, int first, size_t i, size_t band, double v,
     lanes_copy(width, x[i] + first, sum);
 }
 
-TEAM_BODY void solve_up(int width, int first, size_t i, size_t n, size_t band,
-                        const struct root_arrays *arrays, lanes *x)
+TEAM_BODY void solve_up(struct member lane, size_t i, size_t n, size_t band, const struct root_arrays *arrays,
+                        lanes *x)
 {
+    const int width = root_width(lane), first = lane.index;
     double sum[LANES];
 
 #pragma omp simd
@@ -283,9 +296,10 @@ TEAM_BODY void solve_up(int width, int first, size_t i, size_t n, size_t band,
 
 /* Column i of Z = (S + shift)⁻¹ by Takahashi's recurrence, which needs the band columns after it only:
  * window[column mod ring][distance 0 ... band]. Rows beyond the last are 0. */
-TEAM_BODY void inverse_column(int width, int first, size_t i, size_t n, size_t band,
+TEAM_BODY void inverse_column(struct member lane, size_t i, size_t n, size_t band,
                               const struct root_arrays *arrays)
 {
+    const int width = root_width(lane), first = lane.index;
     lanes *window = arrays->window, *column = window + i % ROOT_RING * (band + 1);
     const lanes *l = (const lanes *)arrays->l + i * band; /* l[p - 1] = L[i + p, i] */
     const size_t last = i + band < n ? band : n - 1 - i;
@@ -349,9 +363,9 @@ TEAM_BODY void add_poles(struct member lane, const struct linalg_root *root, con
     double *sum = arrays->sum + (size_t)lane.index * count;
 
     for (size_t i = 0; i < n; i++) {
-        factor_column(width, first, i, band, shift, arrays);
+        factor_column(lane, i, band, shift, arrays);
         for (size_t r = 0; r < nvec; r++) {
-            solve_down(width, first, i, band, arrays->vector[r * stride + i], arrays, arrays->x + r * n);
+            solve_down(lane, i, band, arrays->vector[r * stride + i], arrays, arrays->x + r * n);
         }
     }
     for (size_t d = 0; d < ROOT_RING * (band + 1); d++) {
@@ -361,11 +375,11 @@ TEAM_BODY void add_poles(struct member lane, const struct linalg_root *root, con
         lanes *column = arrays->window + i % ROOT_RING * (band + 1);
 
         for (size_t r = 0; r < nvec; r++) {
-            solve_up(width, first, i, n, band, arrays, arrays->x + r * n);
+            solve_up(lane, i, n, band, arrays, arrays->x + r * n);
             sum[r] =
                 sum_poles(width, weight, shift, arrays->vector[r * stride + i], arrays->x[r * n + i] + first);
         }
-        inverse_column(width, first, i, n, band, arrays);
+        inverse_column(lane, i, n, band, arrays);
         for (size_t d = 0; d <= root->half; d++) {
             sum[nvec + d] = sum_poles(width, weight, shift, d == 0 ? 1 : 0, column[d] + first);
         }
@@ -395,13 +409,14 @@ TEAM_BODY void root_store(struct member lane, const struct linalg_root *root, si
     }
 }
 
-/* Second step: Q from S, with `count` poles, a multiple of LANES and no less than those of `poles`, its
- * table; NULL: there is none, and no root. smallest: what the first step returned. Returns info, as in
- * linalg.h. */
-TEAM_BODY int root_take(struct member lane, size_t order, const struct linalg_root *root, size_t system,
-                        const struct root_arrays *arrays, bool stores, double smallest,
+/* Second step: Q from S. smallest: what the first step returned. poles: the table for S's condition number,
+ * or NULL when there is none, and so no root. count: the number of poles to take, a multiple of LANES and at
+ * least that of the table. Returns info as linalg/linalg.h defines it for linalg_band_root(). */
+TEAM_BODY int root_take(struct member lane, size_t order, const struct root_system *own, double smallest,
                         const struct poles *poles, size_t count)
 {
+    const struct linalg_root *root = own->root;
+    const struct root_arrays *arrays = own->arrays;
     const int width = root_width(lane);
     const bool is_good = *arrays->info == 0 && poles;
 
@@ -416,11 +431,12 @@ TEAM_BODY int root_take(struct member lane, size_t order, const struct linalg_ro
             weight[k] = is_pole ? sqrt(smallest) * poles->weight[pole] : 0;
         }
         if (order > 0)
-            window_add_poles(order, lane, root, j == 0, shift[0], weight[0], arrays);
+            window_add_poles(order, lane, root, j == 0,
+                             &(struct window_pole){lane.index, shift[0], weight[0]}, arrays);
         else
             add_poles(lane, root, shift, weight, arrays);
     }
-    if (is_good && stores) root_store(lane, root, system, arrays);
+    if (is_good && own->stores) root_store(lane, root, own->number, arrays);
     team_sync(lane);
     return *arrays->info == 0 && !poles ? 2 : *arrays->info;
 }

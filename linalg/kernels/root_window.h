@@ -210,14 +210,13 @@ TEAM_BODY void window_up(size_t order, struct member lane, const struct linalg_r
     }
 }
 
-/* add_poles() */
+/* add_poles() with this member's pole. The first time the sums are set, later they are added to. */
 TEAM_BODY void window_add_poles(size_t order, struct member lane, const struct linalg_root *root,
-                                bool is_first, double shift, double weight, const struct root_arrays *arrays)
+                                bool is_first, const struct window_pole *pole,
+                                const struct root_arrays *arrays)
 {
-    const struct window_pole pole = {lane.index, shift, weight};
-
-    window_down(order, root->n, root->band, &pole, arrays);
-    window_up(order, lane, root, is_first, &pole, arrays);
+    window_down(order, root->n, root->band, pole, arrays);
+    window_up(order, lane, root, is_first, pole, arrays);
     team_sync(lane);
 }
 

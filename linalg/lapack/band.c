@@ -6,44 +6,38 @@
 #include "linalg/kernels/root.h"
 #include "linalg/kernels/triangle.h"
 
-void host_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t batch, int *info)
+void host_band_cholesky(const struct linalg_band *band, int *info)
 {
-    size_t size = linalg_band_size(n, tband), rows = linalg_band_ntile(n) * TILE;
+    for (size_t k = 0; k < band->batch; k++) {
+        const struct band_system system = band_system_of(band, k);
 
-    for (size_t k = 0; k < batch; k++) {
-        band_cholesky(team_of_one(), linalg_band_ntile(n), tband, (tile *)(a + k * size),
-                      x ? x + k * rows : NULL, info + k);
+        band_cholesky(team_of_one(), &system, info + k);
     }
 }
 
-void host_band_solve(size_t n, size_t tband, const double *l, double *b, size_t batch, int *info)
+void host_band_solve(const struct linalg_band *band, int *info)
 {
-    size_t size = linalg_band_size(n, tband), rows = linalg_band_ntile(n) * TILE;
+    for (size_t k = 0; k < band->batch; k++) {
+        const struct band_system system = band_system_of(band, k);
 
-    for (size_t k = 0; k < batch; k++) {
-        band_solve(team_of_one(), linalg_band_ntile(n), tband, (tile *)(l + k * size), b + k * rows);
-        info[k] = all_finite(rows, b + k * rows) ? 0 : (int)n + 1;
+        band_solve(team_of_one(), &system);
+        info[k] = all_finite(system.ntile * TILE, system.x) ? 0 : (int)band->n + 1;
     }
 }
 
-size_t host_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batch)
+size_t host_band_inverse_bytes(const struct linalg_band *band)
 {
-    (void)n, (void)zband, (void)batch;
-    return memory_round_up((tband + 1) * sizeof(tile));
+    return memory_round_up((band->tband + 1) * sizeof(tile));
 }
 
-void host_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
-                       size_t batch, void *work, int *info)
+void host_band_inverse(const struct linalg_band *band, void *work, int *info)
 {
-    size_t ntile = linalg_band_ntile(n), size = linalg_band_size(n, tband), out = linalg_band_size(n, zband);
+    for (size_t k = 0; k < band->batch; k++) {
+        const struct band_system system = band_system_of(band, k);
 
-    for (size_t k = 0; k < batch; k++) {
-        tile *z = (tile *)(inverse + k * out);
-
-        band_inverse(team_of_one(), ntile, tband, zband, (tile *)(l + k * size), z, work,
-                     x ? x + k * ntile * TILE : NULL);
-        /* all others follow from the first columns: a bad number anywhere reaches them */
-        info[k] = all_finite(TILE * TILE, &z[0][0][0]) ? 0 : (int)n + 1;
+        band_inverse(team_of_one(), &system, work);
+        /* All other columns follow from the first: a bad number anywhere reaches it. */
+        info[k] = all_finite(TILE * TILE, &system.z[0][0][0]) ? 0 : (int)band->n + 1;
     }
 }
 
@@ -58,11 +52,12 @@ static void take_roots(const struct linalg_root *root, void *work, int *info)
     const struct root_arrays arrays = root_place(root, work);
 
     for (size_t k = 0; k < root->batch; k++) {
-        double smallest = root_complete(team_of_one(), 0, root, k, &arrays, true);
+        const struct root_system system = {root, k, &arrays, true};
+        double smallest = root_complete(team_of_one(), 0, &system);
         const struct poles *poles = poles_for(tables, root->condition[k]);
         size_t count = poles && *arrays.info == 0 ? poles->count : 0;
 
-        info[k] = root_take(team_of_one(), 0, root, k, &arrays, true, smallest, poles, count);
+        info[k] = root_take(team_of_one(), 0, &system, smallest, poles, count);
     }
 }
 

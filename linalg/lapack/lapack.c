@@ -42,10 +42,12 @@ static int factor(size_t n, double *a)
     return bad && (bad < info || info == 0) ? bad : (int)info;
 }
 
-static void lapack_cholesky(size_t n, double *a, size_t batch, void *work, int *info)
+static void lapack_cholesky(const struct linalg_dense *dense, void *work, int *info)
 {
+    const size_t n = dense->n;
+
     (void)work;
-    for (size_t k = 0; k < batch; k++) info[k] = factor(n, a + k * n * n);
+    for (size_t k = 0; k < dense->batch; k++) info[k] = factor(n, dense->matrix + k * n * n);
 }
 
 /* One right-hand side: dpotrs goes through dtrsm and takes three times as long. */
@@ -61,16 +63,18 @@ static void substitute(size_t n, size_t nrhs, const double *l, double *b)
     }
 }
 
-static void lapack_cholesky_solve(size_t n, size_t nrhs, const double *l, double *b, size_t batch, void *work,
-                                  int *info)
+static void lapack_cholesky_solve(const struct linalg_dense *dense, void *work, int *info)
 {
-    (void)work;
-    for (size_t k = 0; k < batch; k++) {
-        double *x = b + k * n * nrhs;
+    const size_t n = dense->n, nrhs = dense->nrhs;
 
-        info[k] = triangle_bad_diagonal(n, l + k * n * n);
+    (void)work;
+    for (size_t k = 0; k < dense->batch; k++) {
+        const double *l = dense->matrix + k * n * n;
+        double *x = dense->rhs + k * n * nrhs;
+
+        info[k] = triangle_bad_diagonal(n, l);
         if (info[k]) continue;
-        substitute(n, nrhs, l + k * n * n, x);
+        substitute(n, nrhs, l, x);
         if (!all_finite(n * nrhs, x)) info[k] = (int)n + 1;
     }
 }
@@ -115,9 +119,10 @@ static void gram(size_t rows, size_t block, const double *x, size_t stride, doub
 }
 
 /* Only the trailing triangle T of L matters: the trailing part of (L Lᵀ)⁻¹ is T⁻ᵀ T⁻¹. */
-static int invert_blocks(size_t n, size_t block, size_t nblocks, double *l, double *inverse)
+static int invert_blocks(const struct linalg_dense *one)
 {
-    size_t rows = nblocks * block;
+    const size_t n = one->n, block = one->block, nblocks = one->nblocks, rows = nblocks * block;
+    double *l = one->matrix, *inverse = one->inverse;
     double *corner = l + (n - rows) * (n + 1);
     int bad = triangle_bad_diagonal(n, l);
 
@@ -129,12 +134,13 @@ static int invert_blocks(size_t n, size_t block, size_t nblocks, double *l, doub
     return all_finite(rows * block, inverse) ? 0 : (int)n + 1;
 }
 
-static void lapack_inverse_blocks(size_t n, size_t block, size_t nblocks, double *l, double *inverse,
-                                  size_t batch, void *work, int *info)
+static void lapack_inverse_blocks(const struct linalg_dense *dense, void *work, int *info)
 {
     (void)work;
-    for (size_t k = 0; k < batch; k++) {
-        info[k] = invert_blocks(n, block, nblocks, l + k * n * n, inverse + k * nblocks * block * block);
+    for (size_t k = 0; k < dense->batch; k++) {
+        const struct linalg_dense one = linalg_dense_part(dense, k, 1);
+
+        info[k] = invert_blocks(&one);
     }
 }
 
@@ -162,10 +168,9 @@ static size_t eigen_work_layout(struct eigen_work *eigen, size_t n, unsigned cha
     return value_bytes + work_bytes + memory_round_up(niwork * sizeof(lapack_int));
 }
 
-static size_t lapack_inverse_sqrt_bytes(size_t n, size_t batch)
+static size_t lapack_inverse_sqrt_bytes(const struct linalg_dense *dense)
 {
-    (void)batch;
-    return eigen_work_layout(NULL, n, NULL);
+    return eigen_work_layout(NULL, dense->n, NULL);
 }
 
 /* a = V: becomes (V w^(-1/4)) (V w^(-1/4))ᵀ, half the work of a product of two different matrices. */
@@ -199,12 +204,13 @@ static int invert_sqrt(size_t n, double *a, const struct eigen_work *eigen)
     return 0;
 }
 
-static void lapack_inverse_sqrt(size_t n, double *a, size_t batch, void *work, int *info)
+static void lapack_inverse_sqrt(const struct linalg_dense *dense, void *work, int *info)
 {
+    const size_t n = dense->n;
     struct eigen_work eigen = {0};
 
     eigen_work_layout(&eigen, n, work);
-    for (size_t k = 0; k < batch; k++) info[k] = invert_sqrt(n, a + k * n * n, &eigen);
+    for (size_t k = 0; k < dense->batch; k++) info[k] = invert_sqrt(n, dense->matrix + k * n * n, &eigen);
 }
 
 const struct linalg linalg_lapack = {

@@ -49,16 +49,20 @@ static int teams_for(size_t count)
     return (int)min_size(count, device.teams);
 }
 
-void offload_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t batch, int *info)
+void offload_band_cholesky(const struct linalg_band *band, int *info)
 {
-    const size_t size = linalg_band_size(n, tband), ntile = linalg_band_ntile(n);
+    const size_t batch = band->batch, n = band->n, tband = band->tband;
+    double *const matrix = band->matrix, *const x = band->x;
     const int teams = teams_for(batch), team = device.team_size;
 
-#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(a, x) map(from : info[0 : batch])
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(matrix, x)                        \
+    map(from : info[0 : batch])
 #pragma omp parallel num_threads(team)
     for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
-        band_cholesky(team_member(), ntile, tband, (tile *)(a + k * size), x ? x + k * ntile * TILE : x,
-                      info + k);
+        const struct linalg_band own = {.n = n, .tband = tband, .matrix = matrix, .x = x};
+        const struct band_system system = band_system_of(&own, k);
+
+        band_cholesky(team_member(), &system, info + k);
     }
 }
 
@@ -76,44 +80,46 @@ TEAM_BODY void check_finite(struct member member, size_t count, const double *x,
     team_sync(member);
 }
 
-void offload_band_solve(size_t n, size_t tband, const double *l, double *b, size_t batch, int *info)
+void offload_band_solve(const struct linalg_band *band, int *info)
 {
-    const size_t size = linalg_band_size(n, tband), ntile = linalg_band_ntile(n);
+    const size_t batch = band->batch, n = band->n, tband = band->tband;
+    double *const matrix = band->matrix, *const x = band->x;
     const int teams = teams_for(batch), team = device.team_size, bad = (int)n + 1;
 
-#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(l, b) map(from : info[0 : batch])
-#pragma omp parallel num_threads(team)
-    for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
-        double *x = b + k * ntile * TILE;
-
-        band_solve(team_member(), ntile, tband, (tile *)(l + k * size), x);
-        check_finite(team_member(), ntile * TILE, x, bad, info + k);
-    }
-}
-
-size_t offload_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batch)
-{
-    (void)n, (void)zband;
-    return (size_t)teams_for(batch) * memory_round_up((tband + 3) * sizeof(tile));
-}
-
-void offload_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
-                          size_t batch, void *work, int *info)
-{
-    const size_t size = linalg_band_size(n, tband), out = linalg_band_size(n, zband);
-    const size_t ntile = linalg_band_ntile(n);
-    const int teams = teams_for(batch), team = device.team_size, bad = (int)n + 1;
-
-#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(l, inverse, x, work)              \
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(matrix, x)                        \
     map(from : info[0 : batch])
 #pragma omp parallel num_threads(team)
     for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
-        tile *scratch = (tile *)work + (size_t)omp_get_team_num() * (tband + 3);
+        const struct linalg_band own = {.n = n, .tband = tband, .matrix = matrix, .x = x};
+        const struct band_system system = band_system_of(&own, k);
 
-        band_inverse(team_member(), ntile, tband, zband, (tile *)(l + k * size), (tile *)(inverse + k * out),
-                     scratch, x ? x + k * ntile * TILE : x);
-        /* all others follow from the first columns: a bad number anywhere reaches them */
-        check_finite(team_member(), TILE * TILE, inverse + k * out, bad, info + k);
+        band_solve(team_member(), &system);
+        check_finite(team_member(), system.ntile * TILE, system.x, bad, info + k);
+    }
+}
+
+size_t offload_band_inverse_bytes(const struct linalg_band *band)
+{
+    return (size_t)teams_for(band->batch) * memory_round_up((band->tband + 3) * sizeof(tile));
+}
+
+void offload_band_inverse(const struct linalg_band *band, void *work, int *info)
+{
+    const size_t batch = band->batch, n = band->n, tband = band->tband, zband = band->zband;
+    double *const matrix = band->matrix, *const inverse = band->inverse, *const x = band->x;
+    const int teams = teams_for(batch), team = device.team_size, bad = (int)n + 1;
+
+#pragma omp target teams num_teams(teams) thread_limit(team) is_device_ptr(matrix, inverse, x, work)         \
+    map(from : info[0 : batch])
+#pragma omp parallel num_threads(team)
+    for (size_t k = (size_t)omp_get_team_num(); k < batch; k += (size_t)omp_get_num_teams()) {
+        const struct linalg_band own = {
+            .n = n, .tband = tband, .zband = zband, .matrix = matrix, .inverse = inverse, .x = x};
+        const struct band_system system = band_system_of(&own, k);
+
+        band_inverse(team_member(), &system, (tile *)work + (size_t)omp_get_team_num() * (tband + 3));
+        /* All other columns follow from the first: a bad number anywhere reaches it. */
+        check_finite(team_member(), TILE * TILE, &system.z[0][0][0], bad, info + k);
     }
 }
 
@@ -128,17 +134,24 @@ size_t offload_band_root_bytes(const struct linalg_root *root)
     return (size_t)teams_for(root->batch) * systems_of_team() * root_bytes(root);
 }
 
-/* A batch of a region, in groups of as many systems as a team has. */
+/* A batch of a target region, in groups of as many systems as a team has side by side. */
 struct root_batch {
     struct linalg_root root;
     size_t ngroup;
     size_t first; /* its first system among those of the region */
 };
 
+/* What a team takes roots with. */
+struct root_team {
+    const struct poles *tables;
+    char *scratch; /* of all its systems, one after another */
+    size_t bytes;  /* of the scratch of one system */
+};
+
 /* The systems of one group: all members of a team pass through the same waits, so the pole count is the
  * largest of its systems', and where the batch ends some do the last one once more, for nothing. */
 TEAM_BODY void take_roots(struct member member, size_t order, const struct root_batch *batch, size_t group,
-                          const struct poles *tables, char *work, size_t bytes, int *info)
+                          const struct root_team *with, int *info)
 {
     const struct linalg_root root = batch->root;
     const struct member lane = team_part(member, LANES);
@@ -146,19 +159,19 @@ TEAM_BODY void take_roots(struct member member, size_t order, const struct root_
     const size_t first = group * nsystem;
     const bool stores = first + own < root.batch;
     const size_t system = stores ? first + own : root.batch - 1;
-    const struct root_arrays arrays = root_place(&root, work + own * bytes);
-    const double smallest = root_complete(lane, order, &root, system, &arrays, stores);
+    const struct root_arrays arrays = root_place(&root, with->scratch + own * with->bytes);
+    const struct root_system task = {&root, system, &arrays, stores};
+    const double smallest = root_complete(lane, order, &task);
     size_t count = 0;
     int failed;
 
     team_sync(member);
     for (size_t k = 0; k < nsystem && first + k < root.batch; k++) {
-        const struct poles *poles = poles_for(tables, root.condition[first + k]);
+        const struct poles *poles = poles_for(with->tables, root.condition[first + k]);
 
         if (poles && poles->count > count) count = poles->count;
     }
-    failed = root_take(lane, order, &root, system, &arrays, stores, smallest,
-                       poles_for(tables, root.condition[system]), count);
+    failed = root_take(lane, order, &task, smallest, poles_for(with->tables, root.condition[system]), count);
     if (lane.index == 0 && stores) info[batch->first + system] = failed;
     team_sync(member);
 }
@@ -171,14 +184,15 @@ TEAM_BODY void take_roots(struct member member, size_t order, const struct root_
 #define ROOT_REGION(order)                                                                                   \
     _Pragma("omp target teams ROOT_CLAUSES") _Pragma("omp parallel num_threads(team)")                       \
     {                                                                                                        \
-        char *scratch = (char *)work + (size_t)omp_get_team_num() * side * bytes;                            \
+        const struct root_team with = {tables, (char *)work + (size_t)omp_get_team_num() * side * bytes,     \
+                                       bytes};                                                               \
                                                                                                              \
         for (size_t g = (size_t)omp_get_team_num(); g < ngroup; g += (size_t)omp_get_num_teams()) {          \
             const struct root_batch *own = batch;                                                            \
             size_t group = g;                                                                                \
                                                                                                              \
             while (group >= own->ngroup) group -= own++->ngroup;                                             \
-            take_roots(team_member(), order, own, group, tables, scratch, bytes, info);                      \
+            take_roots(team_member(), order, own, group, &with, info);                                       \
         }                                                                                                    \
     }
 

@@ -12,11 +12,10 @@
  * fails. However often and from however many threads it is called; the device may not change afterwards. */
 bool offload_band_open(void);
 
-void offload_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t batch, int *info);
-void offload_band_solve(size_t n, size_t tband, const double *l, double *b, size_t batch, int *info);
-size_t offload_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batch);
-void offload_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
-                          size_t batch, void *work, int *info);
+void offload_band_cholesky(const struct linalg_band *band, int *info);
+void offload_band_solve(const struct linalg_band *band, int *info);
+size_t offload_band_inverse_bytes(const struct linalg_band *band);
+void offload_band_inverse(const struct linalg_band *band, void *work, int *info);
 size_t offload_band_root_bytes(const struct linalg_root *root);
 void offload_band_root(const struct linalg_root *root, size_t nroot, void *work, int *info);
 

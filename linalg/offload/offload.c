@@ -1,6 +1,7 @@
 /* Device memory without a linear algebra of its own: dense systems are copied to the host, computed there by
  * the backend `lapack`, and copied back. Unlike lapack's callers, this one's has no threads to spare on it:
  * so the systems are shared out here. */
+#include "base/minmax.h"
 #include "linalg/backend.h"
 #include "linalg/offload/band.h"
 #include "linalg/offload/copies.h"
@@ -22,145 +23,122 @@ static const char *offload_description(void)
     return "banded systems by target regions; dense ones copied to the host, for lapack";
 }
 
-/* One call, or one chunk of it: matrix is a or l, other is b or inverse. */
-struct batch {
-    size_t n, count;
-    size_t nrhs, block, nblocks; /* of the operations that have them */
-    double *matrix, *other;
-    size_t matrix_size, other_size; /* doubles of one system */
-    size_t work_bytes;              /* that lapack needs for one system */
-    bool matrix_returns;            /* to the device; other always does */
-    void (*run)(const struct batch *batch, size_t k, void *work, int *info); /* system k, on the host */
+/* An operation that the host does in the device's stead. */
+struct host_operation {
+    void (*run)(const struct linalg_dense *dense, void *work, int *info);
+    size_t work_bytes;   /* that it needs for one system */
+    bool matrix_returns; /* to the device; rhs and inverse always do */
 };
 
-static void run_all(const struct batch *batch, int *info)
+static void run_all(const struct host_operation *operation, const struct linalg_dense *dense, int *info)
 {
 #pragma omp parallel
     {
-        void *work = memory_raw(batch->work_bytes, 1);
+        void *work = memory_raw(operation->work_bytes, 1);
 
 #pragma omp for schedule(dynamic)
-        for (size_t k = 0; k < batch->count; k++) {
+        for (size_t k = 0; k < dense->batch; k++) {
+            const struct linalg_dense one = linalg_dense_part(dense, k, 1);
+
             if (work)
-                batch->run(batch, k, work, info + k);
+                operation->run(&one, work, info + k);
             else
-                mark_failed(batch->n, 1, info + k);
+                mark_failed(dense->n, 1, info + k);
         }
         free(work);
     }
 }
 
-static void run_chunk(const struct batch *batch, int *info)
+/* Replaces the address of an array on the device by that of a copy on the host, or NULL; false when it fails.
+ */
+static bool get(double **array, size_t count)
 {
-    size_t matrices = batch->count * batch->matrix_size, others = batch->count * batch->other_size;
-    struct batch host = *batch;
-    bool done;
+    if (*array) *array = copy_back(*array, count);
+    return *array != NULL;
+}
 
-    host.matrix = copy_back(batch->matrix, matrices);
-    host.other = others ? copy_back(batch->other, others) : NULL;
-    done = host.matrix && (host.other || !others);
-    if (done) run_all(&host, info);
-    if (!done ||
-        (batch->matrix_returns && !device_upload(batch->matrix, host.matrix, matrices * sizeof(double))) ||
-        (others && !device_upload(batch->other, host.other, others * sizeof(double)))) {
-        mark_failed(batch->n, batch->count, info);
-    }
+static bool put(double *on_device, const double *array, size_t count)
+{
+    return !array || device_upload(on_device, array, count * sizeof *array);
+}
+
+static void run_chunk(const struct host_operation *operation, const struct linalg_dense *chunk, int *info)
+{
+    const size_t matrices = chunk->batch * chunk->n * chunk->n, rhs = chunk->batch * chunk->nrhs * chunk->n,
+                 blocks = chunk->batch * chunk->nblocks * chunk->block * chunk->block;
+    struct linalg_dense host = *chunk;
+    bool done = get(&host.matrix, matrices);
+
+    if (chunk->rhs) done &= get(&host.rhs, rhs);
+    if (chunk->inverse) done &= get(&host.inverse, blocks);
+    if (done) run_all(operation, &host, info);
+    done = done && (!operation->matrix_returns || put(chunk->matrix, host.matrix, matrices)) &&
+           put(chunk->rhs, host.rhs, rhs) && put(chunk->inverse, host.inverse, blocks);
+    if (!done) mark_failed(chunk->n, chunk->batch, info);
     free(host.matrix);
-    free(host.other);
+    free(host.rhs);
+    free(host.inverse);
 }
 
-static void run_chunks(const struct batch *batch, int *info)
+/* The operation copies all arrays of *dense that are not NULL. */
+static void run_chunks(const struct host_operation *operation, const struct linalg_dense *dense, int *info)
 {
-    size_t chunk = CHUNK_BYTES / (batch->matrix_size * sizeof(double));
+    const size_t most = max_size(1, CHUNK_BYTES / (dense->n * dense->n * sizeof(double)));
 
-    if (chunk == 0) chunk = 1;
-    for (size_t first = 0; first < batch->count; first += chunk) {
-        struct batch part = *batch;
+    for (size_t first = 0; first < dense->batch; first += most) {
+        const struct linalg_dense chunk =
+            linalg_dense_part(dense, first, min_size(most, dense->batch - first));
 
-        part.count = batch->count - first < chunk ? batch->count - first : chunk;
-        part.matrix = batch->matrix + first * batch->matrix_size;
-        if (batch->other_size) part.other = batch->other + first * batch->other_size;
-        run_chunk(&part, info + first);
+        run_chunk(operation, &chunk, info + first);
     }
 }
 
-static void run_cholesky(const struct batch *batch, size_t k, void *work, int *info)
+static struct linalg_dense matrices_only(const struct linalg_dense *dense)
 {
-    linalg_lapack.cholesky(batch->n, batch->matrix + k * batch->matrix_size, 1, work, info);
+    return (struct linalg_dense){.batch = dense->batch, .n = dense->n, .matrix = dense->matrix};
 }
 
-static void offload_cholesky(size_t n, double *a, size_t batch, void *work, int *info)
+static void offload_cholesky(const struct linalg_dense *dense, void *work, int *info)
 {
+    const struct host_operation operation = {.run = linalg_lapack.cholesky, .matrix_returns = true};
+    const struct linalg_dense used = matrices_only(dense);
+
     (void)work;
-    run_chunks(&(struct batch){.n = n,
-                               .count = batch,
-                               .matrix = a,
-                               .matrix_size = n * n,
-                               .matrix_returns = true,
-                               .run = run_cholesky},
-               info);
+    run_chunks(&operation, &used, info);
 }
 
-static void run_solve(const struct batch *batch, size_t k, void *work, int *info)
+static void offload_cholesky_solve(const struct linalg_dense *dense, void *work, int *info)
 {
-    linalg_lapack.cholesky_solve(batch->n, batch->nrhs, batch->matrix + k * batch->matrix_size,
-                                 batch->other + k * batch->other_size, 1, work, info);
-}
+    const struct host_operation operation = {.run = linalg_lapack.cholesky_solve};
+    struct linalg_dense used = matrices_only(dense);
 
-static void offload_cholesky_solve(size_t n, size_t nrhs, const double *l, double *b, size_t batch,
-                                   void *work, int *info)
-{
     (void)work;
-    run_chunks(&(struct batch){.n = n,
-                               .count = batch,
-                               .nrhs = nrhs,
-                               .matrix = (double *)l, /* is only read */
-                               .matrix_size = n * n,
-                               .other = b,
-                               .other_size = n * nrhs,
-                               .run = run_solve},
-               info);
+    used.nrhs = dense->nrhs;
+    used.rhs = dense->rhs;
+    run_chunks(&operation, &used, info);
 }
 
-static void run_inverse_blocks(const struct batch *batch, size_t k, void *work, int *info)
+static void offload_inverse_blocks(const struct linalg_dense *dense, void *work, int *info)
 {
-    linalg_lapack.inverse_blocks(batch->n, batch->block, batch->nblocks,
-                                 batch->matrix + k * batch->matrix_size, batch->other + k * batch->other_size,
-                                 1, work, info);
-}
+    const struct host_operation operation = {.run = linalg_lapack.inverse_blocks};
+    struct linalg_dense used = matrices_only(dense);
 
-static void offload_inverse_blocks(size_t n, size_t block, size_t nblocks, double *l, double *inverse,
-                                   size_t batch, void *work, int *info)
-{
     (void)work;
-    run_chunks(&(struct batch){.n = n,
-                               .count = batch,
-                               .block = block,
-                               .nblocks = nblocks,
-                               .matrix = l,
-                               .matrix_size = n * n,
-                               .other = inverse,
-                               .other_size = nblocks * block * block,
-                               .run = run_inverse_blocks},
-               info);
+    used.block = dense->block;
+    used.nblocks = dense->nblocks;
+    used.inverse = dense->inverse;
+    run_chunks(&operation, &used, info);
 }
 
-static void run_inverse_sqrt(const struct batch *batch, size_t k, void *work, int *info)
+static void offload_inverse_sqrt(const struct linalg_dense *dense, void *work, int *info)
 {
-    linalg_lapack.inverse_sqrt(batch->n, batch->matrix + k * batch->matrix_size, 1, work, info);
-}
+    const struct host_operation operation = {.run = linalg_lapack.inverse_sqrt,
+                                             .work_bytes = linalg_lapack.inverse_sqrt_bytes(dense),
+                                             .matrix_returns = true};
+    const struct linalg_dense used = matrices_only(dense);
 
-static void offload_inverse_sqrt(size_t n, double *a, size_t batch, void *work, int *info)
-{
     (void)work;
-    run_chunks(&(struct batch){.n = n,
-                               .count = batch,
-                               .matrix = a,
-                               .matrix_size = n * n,
-                               .work_bytes = linalg_lapack.inverse_sqrt_bytes(n, 1),
-                               .matrix_returns = true,
-                               .run = run_inverse_sqrt},
-               info);
+    run_chunks(&operation, &used, info);
 }
 
 const struct linalg linalg_offload = {

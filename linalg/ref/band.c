@@ -68,35 +68,48 @@ static void solve(size_t n, size_t tband, const double *l, double *x)
     solve_up(n, tband, l, x);
 }
 
-void ref_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t batch, int *info)
+/* System k of the batch. */
+static double *matrix_of(const struct linalg_band *band, size_t k)
 {
-    for (size_t k = 0; k < batch; k++) {
-        double *l = a + k * linalg_band_size(n, tband);
+    return band->matrix + k * linalg_band_size(band->n, band->tband);
+}
 
-        info[k] = factor(n, tband, l);
-        if (info[k] == 0 && x) solve_down(n, tband, l, x + k * linalg_band_ntile(n) * TILE);
+static double *vector_of(const struct linalg_band *band, size_t k)
+{
+    return band->x + k * linalg_band_ntile(band->n) * TILE;
+}
+
+void ref_band_cholesky(const struct linalg_band *band, int *info)
+{
+    for (size_t k = 0; k < band->batch; k++) {
+        double *l = matrix_of(band, k);
+
+        info[k] = factor(band->n, band->tband, l);
+        if (info[k] == 0 && band->x) solve_down(band->n, band->tband, l, vector_of(band, k));
     }
 }
 
-void ref_band_solve(size_t n, size_t tband, const double *l, double *b, size_t batch, int *info)
+void ref_band_solve(const struct linalg_band *band, int *info)
 {
-    for (size_t k = 0; k < batch; k++) {
-        double *x = b + k * linalg_band_ntile(n) * TILE;
+    for (size_t k = 0; k < band->batch; k++) {
+        double *x = vector_of(band, k);
 
-        solve(n, tband, l + k * linalg_band_size(n, tband), x);
-        info[k] = all_finite(n, x) ? 0 : (int)n + 1;
+        solve(band->n, band->tband, matrix_of(band, k), x);
+        info[k] = all_finite(band->n, x) ? 0 : (int)band->n + 1;
     }
 }
 
-size_t ref_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batch)
+size_t ref_band_inverse_bytes(const struct linalg_band *band)
 {
-    (void)tband, (void)zband, (void)batch;
-    return memory_round_up(n * sizeof(double));
+    return memory_round_up(band->n * sizeof(double));
 }
 
-/* Column by column: C e_j solves L Lᵀ x = e_j. */
-static int invert(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x)
+/* The inverse of system k, column by column: C e_j solves L Lᵀ x = e_j. x: [n] */
+static int invert(const struct linalg_band *band, size_t k, double *x)
 {
+    const size_t n = band->n, tband = band->tband, zband = band->zband;
+    const double *l = matrix_of(band, k);
+    double *inverse = band->inverse + k * linalg_band_size(n, zband);
     bool finite = true;
 
     for (size_t j = 0; j < n; j++) {
@@ -113,13 +126,11 @@ static int invert(size_t n, size_t tband, size_t zband, const double *l, double 
     return finite ? 0 : (int)n + 1;
 }
 
-void ref_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
-                      size_t batch, void *work, int *info)
+void ref_band_inverse(const struct linalg_band *band, void *work, int *info)
 {
-    for (size_t k = 0; k < batch; k++) {
-        info[k] = invert(n, tband, zband, l + k * linalg_band_size(n, tband),
-                         inverse + k * linalg_band_size(n, zband), work);
-        if (x) solve_up(n, tband, l + k * linalg_band_size(n, tband), x + k * linalg_band_ntile(n) * TILE);
+    for (size_t k = 0; k < band->batch; k++) {
+        info[k] = invert(band, k, work);
+        if (band->x) solve_up(band->n, band->tband, matrix_of(band, k), vector_of(band, k));
     }
 }
 
@@ -136,7 +147,7 @@ static size_t layout(const struct linalg_root *root, char *memory, struct scratc
     size_t n = root->n, side = root->band + 1;
     size_t matrix = memory_round_up(n * n * sizeof(double)),
            window = memory_round_up(side * side * sizeof(double));
-    size_t work = linalg_ref.inverse_sqrt_bytes(n > side ? n : side, 1);
+    size_t work = linalg_ref.inverse_sqrt_bytes(&(struct linalg_dense){.batch = 1, .n = n > side ? n : side});
 
     if (memory) {
         scratch->s = (double *)memory;
@@ -159,15 +170,21 @@ size_t ref_band_root_bytes(const struct linalg_root *root)
 static bool add_window(size_t n, const double *c, size_t first, size_t side, double sign,
                        const struct scratch *scratch)
 {
+    const struct linalg_dense window = {.batch = 1,
+                                        .n = side,
+                                        .matrix = scratch->window,
+                                        .block = side,
+                                        .nblocks = 1,
+                                        .inverse = scratch->inverse};
     int info;
 
     if (side == 0) return true;
     for (size_t i = 0; i < side; i++) {
         for (size_t j = 0; j <= i; j++) scratch->window[i + side * j] = c[(i - j) * n + first + j];
     }
-    linalg_ref.cholesky(side, scratch->window, 1, scratch->work, &info);
+    linalg_ref.cholesky(&window, scratch->work, &info);
     if (info) return false;
-    linalg_ref.inverse_blocks(side, side, 1, scratch->window, scratch->inverse, 1, scratch->work, &info);
+    linalg_ref.inverse_blocks(&window, scratch->work, &info);
     if (info) return false;
     for (size_t i = 0; i < side; i++) {
         for (size_t j = 0; j < side; j++) {
@@ -177,7 +194,8 @@ static bool add_window(size_t n, const double *c, size_t first, size_t side, dou
     return true;
 }
 
-/* S: the inverses of C's windows, less those of the overlaps of neighbouring windows (algorithm.md). */
+/* S: the inverses of C's windows, less those of the overlaps of neighbouring windows (omp/README.md,
+ * "Measured facts"). */
 static bool complete(size_t n, size_t band, const double *c, const struct scratch *scratch)
 {
     size_t side = band + 1 < n ? band + 1 : n;
@@ -225,12 +243,13 @@ static int take_root(const struct linalg_root *root, size_t system, const struct
     size_t n = root->n;
     const double *c = root->inverse + system * (root->band + 1) * n;
     const double *vector = root->vector + system * root->nvec * n;
+    const struct linalg_dense s = {.batch = 1, .n = n, .matrix = scratch->root};
     int info;
 
     if (!complete(n, root->band, c, scratch)) return 1;
     measure(root, system, c, scratch->s);
     for (size_t i = 0; i < n * n; i++) scratch->root[i] = scratch->s[i];
-    linalg_ref.inverse_sqrt(n, scratch->root, 1, scratch->work, &info);
+    linalg_ref.inverse_sqrt(&s, scratch->work, &info);
     if (info) return 2;
     for (size_t i = 0; i < n; i++) { /* Q = S S^(-1/2), row by row */
         double *row = scratch->work;

@@ -4,11 +4,10 @@
 
 #include "linalg/linalg.h"
 
-void ref_band_cholesky(size_t n, size_t tband, double *a, double *x, size_t batch, int *info);
-void ref_band_solve(size_t n, size_t tband, const double *l, double *b, size_t batch, int *info);
-size_t ref_band_inverse_bytes(size_t n, size_t tband, size_t zband, size_t batch);
-void ref_band_inverse(size_t n, size_t tband, size_t zband, const double *l, double *inverse, double *x,
-                      size_t batch, void *work, int *info);
+void ref_band_cholesky(const struct linalg_band *band, int *info);
+void ref_band_solve(const struct linalg_band *band, int *info);
+size_t ref_band_inverse_bytes(const struct linalg_band *band);
+void ref_band_inverse(const struct linalg_band *band, void *work, int *info);
 size_t ref_band_root_bytes(const struct linalg_root *root);
 void ref_band_root(const struct linalg_root *root, size_t nroot, void *work, int *info);
 

@@ -31,10 +31,12 @@ static int factor(size_t n, double *a)
     return 0;
 }
 
-static void ref_cholesky(size_t n, double *a, size_t batch, void *work, int *info)
+static void ref_cholesky(const struct linalg_dense *dense, void *work, int *info)
 {
+    const size_t n = dense->n;
+
     (void)work;
-    for (size_t k = 0; k < batch; k++) info[k] = factor(n, a + k * n * n);
+    for (size_t k = 0; k < dense->batch; k++) info[k] = factor(n, dense->matrix + k * n * n);
 }
 
 /* L y = x; elements of x before the first are 0 and are neither read nor written. */
@@ -67,11 +69,13 @@ static int solve(size_t n, size_t nrhs, const double *l, double *b)
     return all_finite(n * nrhs, b) ? 0 : (int)n + 1;
 }
 
-static void ref_cholesky_solve(size_t n, size_t nrhs, const double *l, double *b, size_t batch, void *work,
-                               int *info)
+static void ref_cholesky_solve(const struct linalg_dense *dense, void *work, int *info)
 {
+    const size_t n = dense->n, nrhs = dense->nrhs;
+
     (void)work;
-    for (size_t k = 0; k < batch; k++) info[k] = solve(n, nrhs, l + k * n * n, b + k * n * nrhs);
+    for (size_t k = 0; k < dense->batch; k++)
+        info[k] = solve(n, nrhs, dense->matrix + k * n * n, dense->rhs + k * n * nrhs);
 }
 
 /* Column c of the inverse solves L Lᵀ x = e_c; here from the diagonal down to the end of the block. */
@@ -82,9 +86,12 @@ static void inverse_column(size_t n, const double *l, size_t c, double *x)
     backward(n, l, c, x);
 }
 
-static int invert_blocks(size_t n, size_t block, size_t nblocks, const double *l, double *inverse, double *x)
+/* The blocks of one system; x: [n] */
+static int invert_blocks(const struct linalg_dense *one, double *x)
 {
-    size_t first = n - nblocks * block;
+    const size_t n = one->n, block = one->block, nblocks = one->nblocks, first = n - nblocks * block;
+    const double *l = one->matrix;
+    double *inverse = one->inverse;
     int bad = triangle_bad_diagonal(n, l);
 
     if (bad) return bad;
@@ -100,25 +107,33 @@ static int invert_blocks(size_t n, size_t block, size_t nblocks, const double *l
     return all_finite(nblocks * block * block, inverse) ? 0 : (int)n + 1;
 }
 
-static size_t ref_inverse_blocks_bytes(size_t n, size_t block, size_t nblocks, size_t batch)
+static size_t ref_inverse_blocks_bytes(const struct linalg_dense *dense)
 {
-    (void)block, (void)nblocks, (void)batch;
-    return memory_round_up(n * sizeof(double));
+    return memory_round_up(dense->n * sizeof(double));
 }
 
-static void ref_inverse_blocks(size_t n, size_t block, size_t nblocks, double *l, double *inverse,
-                               size_t batch, void *work, int *info)
+static void ref_inverse_blocks(const struct linalg_dense *dense, void *work, int *info)
 {
-    for (size_t k = 0; k < batch; k++) {
-        info[k] =
-            invert_blocks(n, block, nblocks, l + k * n * n, inverse + k * nblocks * block * block, work);
+    for (size_t k = 0; k < dense->batch; k++) {
+        const struct linalg_dense one = linalg_dense_part(dense, k, 1);
+
+        info[k] = invert_blocks(&one, work);
     }
 }
 
-/* Columns p and q of m become c m_p - s m_q and s m_p + c m_q. stride: from one element to the next, step:
- * from one column to the next; exchanged, they rotate the rows. */
-static void rotate(size_t n, double *m, size_t stride, size_t step, size_t p, size_t q, double c, double s)
+/* A rotation of columns p and q: they become c m_p - s m_q and s m_p + c m_q. */
+struct rotation {
+    size_t p, q;
+    double c, s;
+};
+
+/* Rotates two columns of m[n][n]. stride: from one element of a column to the next, step: from one column to
+ * the next. With the two exchanged it rotates rows. */
+static void rotate(size_t n, double *m, size_t stride, size_t step, struct rotation by)
 {
+    const size_t p = by.p, q = by.q;
+    const double c = by.c, s = by.s;
+
     for (size_t i = 0; i < n; i++) {
         double mp = m[i * stride + p * step], mq = m[i * stride + q * step];
 
@@ -132,11 +147,12 @@ static void annihilate(size_t n, double *a, double *v, size_t p, size_t q)
 {
     double theta = 0.5 * (a[q + n * q] - a[p + n * p]) / a[q + n * p];
     double t = copysign(1, theta) / (fabs(theta) + hypot(1, theta));
-    double c = 1 / hypot(1, t), s = t * c;
+    double c = 1 / hypot(1, t);
+    const struct rotation by = {p, q, c, t * c};
 
-    rotate(n, a, 1, n, p, q, c, s);
-    rotate(n, a, n, 1, p, q, c, s);
-    rotate(n, v, 1, n, p, q, c, s);
+    rotate(n, a, 1, n, by);
+    rotate(n, a, n, 1, by);
+    rotate(n, v, 1, n, by);
     a[q + n * p] = a[p + n * q] = 0;
 }
 
@@ -187,17 +203,18 @@ static int invert_sqrt(size_t n, double *a, double *v, double *eigenvalue)
     return 0;
 }
 
-static size_t ref_inverse_sqrt_bytes(size_t n, size_t batch)
+static size_t ref_inverse_sqrt_bytes(const struct linalg_dense *dense)
 {
-    (void)batch;
-    return memory_round_up((n * n + n) * sizeof(double));
+    return memory_round_up((dense->n + 1) * dense->n * sizeof(double));
 }
 
-static void ref_inverse_sqrt(size_t n, double *a, size_t batch, void *work, int *info)
+static void ref_inverse_sqrt(const struct linalg_dense *dense, void *work, int *info)
 {
+    const size_t n = dense->n;
     double *v = work;
 
-    for (size_t k = 0; k < batch; k++) info[k] = invert_sqrt(n, a + k * n * n, v, v + n * n);
+    for (size_t k = 0; k < dense->batch; k++)
+        info[k] = invert_sqrt(n, dense->matrix + k * n * n, v, v + n * n);
 }
 
 static const char *ref_description(void)

@@ -26,12 +26,11 @@ static void set_sizes(const struct offload_shape *shape, struct patch_chunk *chu
 
 static size_t banded_linalg_bytes(const struct patch_chunk *chunk, const struct linalg *linalg)
 {
+    const struct linalg_band band = chunk_linalg_band(chunk);
     struct linalg_root root = chunk_root(chunk);
 
     root.batch = chunk->npatch * chunk->shape.core_nspec;
-    return max_size(linalg_band_inverse_bytes(linalg, chunk->n, chunk->bandwidths.tband,
-                                              chunk->bandwidths.zband, chunk->npatch),
-                    linalg_band_root_bytes(linalg, &root, 1));
+    return max_size(linalg_band_inverse_bytes(linalg, &band), linalg_band_root_bytes(linalg, &root, 1));
 }
 
 static void take_banded(struct memory_layout *layout, const struct linalg *linalg, struct patch_chunk *chunk)

@@ -40,6 +40,18 @@ struct patch_chunk {
     size_t overlap_scratch_size;
 };
 
+/* What the banded operations of the linear algebra work on. */
+static inline struct linalg_band chunk_linalg_band(const struct patch_chunk *chunk)
+{
+    return (struct linalg_band){.batch = chunk->npatch,
+                                .n = chunk->n,
+                                .tband = chunk->bandwidths.tband,
+                                .zband = chunk->bandwidths.zband,
+                                .matrix = chunk->filled.matrix,
+                                .inverse = chunk->inverse,
+                                .x = chunk->filled.x};
+}
+
 /* Bytes of a chunk of so many patches, of which *chunk gets the sizes; SIZE_MAX: impossible. With memory, the
  * device's, its arrays are laid out there. */
 size_t chunk_layout(const struct offload *offload, const struct offload_shape *shape, size_t npatch,

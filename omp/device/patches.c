@@ -75,13 +75,11 @@ static void note_failures(size_t npatch, int failed, const int *info, int *bad)
 static void factor_banded(const struct offload *offload, const struct patch_chunk *chunk, int *info, int *bad)
 {
     const struct linalg *linalg = offload->linalg;
-    int failed = linalg_band_cholesky(linalg, chunk->n, chunk->bandwidths.tband, chunk->filled.matrix,
-                                      chunk->filled.x, chunk->npatch, info);
+    const struct linalg_band band = chunk_linalg_band(chunk);
+    int failed = linalg_band_cholesky(linalg, &band, info);
 
     note_failures(chunk->npatch, failed, info, bad);
-    failed = linalg_band_inverse(linalg, chunk->n, chunk->bandwidths.tband, chunk->bandwidths.zband,
-                                 chunk->filled.matrix, chunk->inverse, chunk->filled.x, chunk->npatch,
-                                 chunk->linalg, chunk->linalg_bytes, info);
+    failed = linalg_band_inverse(linalg, &band, chunk->linalg, chunk->linalg_bytes, info);
     note_failures(chunk->npatch, failed, info, bad);
 }
 
@@ -90,17 +88,21 @@ static void factor_dense(const struct offload *offload, const struct patch_chunk
 {
     const struct linalg *linalg = offload->linalg;
     const struct launch launch = {offload_teams(offload, chunk->npatch), offload->device->team_size};
-    int failed = linalg_cholesky(linalg, chunk->n, chunk->filled.matrix, chunk->npatch, chunk->linalg,
-                                 chunk->linalg_bytes, info);
+    const struct linalg_dense dense = {.batch = chunk->npatch,
+                                       .n = chunk->n,
+                                       .matrix = chunk->filled.matrix,
+                                       .nrhs = 1,
+                                       .rhs = chunk->filled.x,
+                                       .block = chunk->shape.nwave,
+                                       .nblocks = chunk->shape.core_nspec,
+                                       .inverse = chunk->dense_root};
+    int failed = linalg_cholesky(linalg, &dense, chunk->linalg, chunk->linalg_bytes, info);
 
     note_failures(chunk->npatch, failed, info, bad);
-    failed = linalg_cholesky_solve(linalg, chunk->n, 1, chunk->filled.matrix, chunk->filled.x, chunk->npatch,
-                                   chunk->linalg, chunk->linalg_bytes, info);
+    failed = linalg_cholesky_solve(linalg, &dense, chunk->linalg, chunk->linalg_bytes, info);
     note_failures(chunk->npatch, failed, info, bad);
     chunk_gather(chunk->on_device, chunk->npatch, launch);
-    failed = linalg_inverse_blocks(linalg, chunk->n, chunk->shape.nwave, chunk->shape.core_nspec,
-                                   chunk->filled.matrix, chunk->dense_root, chunk->npatch, chunk->linalg,
-                                   chunk->linalg_bytes, info);
+    failed = linalg_inverse_blocks(linalg, &dense, chunk->linalg, chunk->linalg_bytes, info);
     note_failures(chunk->npatch, failed, info, bad);
 }
 
@@ -140,10 +142,12 @@ static int take_banded_roots(const struct offload *offload, const struct patch_c
 /* Square roots of all core spectra; info[npatch * core_nspec]. */
 static int take_roots(const struct offload *offload, const struct patch_chunk *chunk, int *info)
 {
+    const struct linalg_dense spectra = {.batch = chunk->npatch * chunk->shape.core_nspec,
+                                         .n = chunk->shape.nwave,
+                                         .matrix = chunk->dense_root};
+
     if (!chunk->shape.dense) return take_banded_roots(offload, chunk, info);
-    return linalg_inverse_sqrt(offload->linalg, chunk->shape.nwave, chunk->dense_root,
-                               chunk->npatch * chunk->shape.core_nspec, chunk->linalg, chunk->linalg_bytes,
-                               info);
+    return linalg_inverse_sqrt(offload->linalg, &spectra, chunk->linalg, chunk->linalg_bytes, info);
 }
 
 static bool place_results(const struct patch_chunk *chunk, struct offload_results *results)

@@ -45,6 +45,18 @@ static double *take(struct memory_layout *layout, size_t count)
     return memory_take(layout, count, sizeof(double));
 }
 
+/* M, its factor, C and x as the linear algebra sees them. */
+static struct linalg_band band_of(const struct banded_shape *shape, const struct banded_arrays *work)
+{
+    return (struct linalg_band){.batch = 1,
+                                .n = shape->n,
+                                .tband = shape->bandwidths.tband,
+                                .zband = shape->bandwidths.zband,
+                                .matrix = work->filled.matrix,
+                                .inverse = work->inverse,
+                                .x = work->filled.x};
+}
+
 /* Returns the bytes of a wide shape's arrays; lays them out when memory is not NULL. */
 static size_t lay_out(const struct linalg *linalg, const struct banded_shape *shape, char *memory,
                       struct banded_arrays *work)
@@ -53,6 +65,7 @@ static size_t lay_out(const struct linalg *linalg, const struct banded_shape *sh
     const struct bandwidths *widths = &shape->bandwidths;
     size_t core = shape->core_nspec, nwave = shape->nwave;
     struct linalg_root root;
+    struct linalg_band band;
 
     work->filled.matrix = take(&layout, linalg_band_size(shape->n, widths->tband));
     work->inverse = take(&layout, linalg_band_size(shape->n, widths->zband));
@@ -64,9 +77,9 @@ static size_t lay_out(const struct linalg *linalg, const struct banded_shape *sh
     work->todo = memory_take(&layout, core + 1, sizeof(size_t));
     root = decorrelate_linalg_root(&work->spectra, nwave, widths);
     root.batch = core;
+    band = band_of(shape, work);
     work->linalg.bytes =
-        max_size(linalg_band_inverse_bytes(linalg, shape->n, widths->tband, widths->zband, 1),
-                 linalg_band_root_bytes(linalg, &root, 1));
+        max_size(linalg_band_inverse_bytes(linalg, &band), linalg_band_root_bytes(linalg, &root, 1));
     if (work->linalg.bytes == SIZE_MAX) return SIZE_MAX;
     work->linalg.memory = memory_take(&layout, work->linalg.bytes, 1);
     return layout.used;
@@ -93,24 +106,22 @@ static bool place_arrays(const struct patch_system *system, struct workspace wor
 static bool factor(const struct linalg *linalg, const struct banded_shape *shape,
                    const struct banded_arrays *work)
 {
-    const size_t tband = shape->bandwidths.tband;
+    const struct linalg_band band = band_of(shape, work);
     int info;
 
-    return linalg_band_cholesky(linalg, shape->n, tband, work->filled.matrix, work->filled.x, 1, &info) ==
-               0 &&
-           banded_is_regular(team_of_one(), tband, shape->n, work->filled.matrix, work->filled.diagonal,
-                             NULL);
+    return linalg_band_cholesky(linalg, &band, &info) == 0 &&
+           banded_is_regular(team_of_one(), band.tband, band.n, band.matrix, work->filled.diagonal, NULL);
 }
 
-/* C's band, and with it, unless x is NULL, the second half of the solution. */
+/* The band of C, and with it, unless x is NULL, the second half of the solution. */
 static bool invert(const struct linalg *linalg, const struct banded_shape *shape,
                    const struct banded_arrays *work, double *x)
 {
+    struct linalg_band band = band_of(shape, work);
     int info;
 
-    return linalg_band_inverse(linalg, shape->n, shape->bandwidths.tband, shape->bandwidths.zband,
-                               work->filled.matrix, work->inverse, x, 1, work->linalg.memory,
-                               work->linalg.bytes, &info) == 0;
+    band.x = x;
+    return linalg_band_inverse(linalg, &band, work->linalg.memory, work->linalg.bytes, &info) == 0;
 }
 
 /* The diagonals of C_ss, and the vectors that Q_s is to multiply, for the spectra still to be done. */

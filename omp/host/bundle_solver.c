@@ -54,9 +54,12 @@ static size_t scratch_bytes(const struct bundle_solver *solver, size_t nspec, si
                                .band = band_of(solver, true),
                                .nvec = DECORRELATE_VECTORS,
                                .half = solver->half};
-    size_t n = nspec * solver->nwave, tband = tiles_below(solver->wave_halfwidth, nspec, nspec - 1);
+    const struct linalg_band band = {.batch = 1,
+                                     .n = nspec * solver->nwave,
+                                     .tband = tiles_below(solver->wave_halfwidth, nspec, nspec - 1),
+                                     .zband = zband};
 
-    return max_size(linalg_band_inverse_bytes(solver->linalg, n, tband, zband, 1),
+    return max_size(linalg_band_inverse_bytes(solver->linalg, &band),
                     linalg_band_root_bytes(solver->linalg, &root, 1));
 }
 

@@ -20,11 +20,14 @@ struct dense_arrays {
 size_t dense_linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, size_t core_nspec,
                           size_t npatch)
 {
-    size_t bytes = linalg_cholesky_bytes(linalg, n, npatch);
+    const struct linalg_dense whole = {
+        .batch = npatch, .n = n, .nrhs = 1, .block = nwave, .nblocks = core_nspec};
+    const struct linalg_dense spectra = {.batch = core_nspec * npatch, .n = nwave};
+    size_t bytes = linalg_cholesky_bytes(linalg, &whole);
 
-    bytes = max_size(bytes, linalg_cholesky_solve_bytes(linalg, n, 1, npatch));
-    bytes = max_size(bytes, linalg_inverse_blocks_bytes(linalg, n, nwave, core_nspec, npatch));
-    return max_size(bytes, linalg_inverse_sqrt_bytes(linalg, nwave, core_nspec * npatch));
+    bytes = max_size(bytes, linalg_cholesky_solve_bytes(linalg, &whole));
+    bytes = max_size(bytes, linalg_inverse_blocks_bytes(linalg, &whole));
+    return max_size(bytes, linalg_inverse_sqrt_bytes(linalg, &spectra));
 }
 
 /* Returns the bytes; lays the arrays out when memory is not NULL. SIZE_MAX: too large for the linear algebra.
@@ -60,15 +63,20 @@ static bool factor_and_invert(const struct linalg *linalg, const struct patch *p
 {
     const struct filled_system *filled = &work->filled;
     const struct workspace scratch = work->linalg;
-    size_t n = patch->nspec * patch->nwave;
+    const struct linalg_dense dense = {.batch = 1,
+                                       .n = patch->nspec * patch->nwave,
+                                       .matrix = filled->matrix,
+                                       .nrhs = 1,
+                                       .rhs = filled->x,
+                                       .block = patch->nwave,
+                                       .nblocks = patch->core_nspec,
+                                       .inverse = work->root};
     int info;
 
-    return linalg_cholesky(linalg, n, filled->matrix, 1, scratch.memory, scratch.bytes, &info) == 0 &&
-           dense_is_regular(team_of_one(), n, filled->matrix, filled->diagonal, NULL) &&
-           linalg_cholesky_solve(linalg, n, 1, filled->matrix, filled->x, 1, scratch.memory, scratch.bytes,
-                                 &info) == 0 &&
-           linalg_inverse_blocks(linalg, n, patch->nwave, patch->core_nspec, filled->matrix, work->root, 1,
-                                 scratch.memory, scratch.bytes, &info) == 0;
+    return linalg_cholesky(linalg, &dense, scratch.memory, scratch.bytes, &info) == 0 &&
+           dense_is_regular(team_of_one(), dense.n, filled->matrix, filled->diagonal, NULL) &&
+           linalg_cholesky_solve(linalg, &dense, scratch.memory, scratch.bytes, &info) == 0 &&
+           linalg_inverse_blocks(linalg, &dense, scratch.memory, scratch.bytes, &info) == 0;
 }
 
 /* Decorrelates core spectrum s; false when a value is not a number. */
@@ -91,15 +99,15 @@ enum solved dense_solve(const struct patch_system *system, struct workspace work
 {
     const struct linalg *linalg = system->linalg;
     const struct patch *patch = system->patch;
+    struct linalg_dense spectra = {.batch = patch->core_nspec, .n = patch->nwave};
     struct dense_arrays arrays = {0};
 
     if (lay_out(linalg, patch, system->ndiag, work.memory, &arrays) > work.bytes) return SINGULAR;
     dense_expand(team_of_one(), patch, system->normal, system->prior, &arrays.filled);
     if (!factor_and_invert(linalg, patch, &arrays)) return SINGULAR;
-    if (linalg_inverse_sqrt(linalg, patch->nwave, arrays.root, patch->core_nspec, arrays.linalg.memory,
-                            arrays.linalg.bytes, arrays.info) != 0) {
+    spectra.matrix = arrays.root;
+    if (linalg_inverse_sqrt(linalg, &spectra, arrays.linalg.memory, arrays.linalg.bytes, arrays.info) != 0)
         return SINGULAR;
-    }
     dense_deconvolved(team_of_one(), patch, arrays.filled.x, result->deconvolved);
     for (size_t s = 0; s < patch->core_nspec; s++) {
         if (!decorrelate_core(system, &arrays, s, result)) return SINGULAR;

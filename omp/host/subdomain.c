@@ -10,9 +10,19 @@
 
 enum { TILE = LINALG_TILE };
 
-/* M of the subdomain's spectra, with the prior, in wavelength-major tiles. */
-static void fill_group(const struct bundle_solver *solver, const struct overlaps *overlaps,
-                       const struct subdomain *subdomain)
+/* The subdomain's system as the linear algebra sees it. */
+static struct linalg_band band_of(const struct bundle_solver *solver, const struct subdomain *subdomain)
+{
+    return (struct linalg_band){.batch = 1,
+                                .n = subdomain->nspec * solver->nwave,
+                                .tband = subdomain->tband,
+                                .matrix = subdomain->l,
+                                .x = subdomain->x};
+}
+
+/* Fills subdomain->l with M of the subdomain's spectra and the prior, in wavelength-major tiles. */
+static void fill_matrix(const struct bundle_solver *solver, const struct overlaps *overlaps,
+                        const struct subdomain *subdomain)
 {
     size_t nspec = subdomain->nspec, nwave = solver->nwave, n = nspec * nwave,
            reach = overlaps->spec_halfwidth;
@@ -44,13 +54,12 @@ static void fill_group(const struct bundle_solver *solver, const struct overlaps
 bool subdomain_factor(const struct bundle_solver *solver, const struct overlaps *overlaps,
                       const struct subdomain *subdomain)
 {
+    const struct linalg_band band = band_of(solver, subdomain);
     size_t nspec = subdomain->nspec;
     int info;
 
-    fill_group(solver, overlaps, subdomain);
-    if (linalg_band_cholesky(solver->linalg, nspec * solver->nwave, subdomain->tband, subdomain->l,
-                             subdomain->x, 1, &info) != 0)
-        return false;
+    fill_matrix(solver, overlaps, subdomain);
+    if (linalg_band_cholesky(solver->linalg, &band, &info) != 0) return false;
     for (size_t i = 0; i < nspec * solver->nwave; i++) {
         size_t spec = subdomain->first + i % nspec, wave = i / nspec;
         double diagonal =
@@ -69,10 +78,14 @@ void subdomain_invert(struct bundle_solver *solver, const struct subdomain *subd
     size_t zband = max_size(subdomain->tband, tiles_below(band, nspec, 0));
     double *inverse = solver->inverse + thread * solver->inverse_size;
     const struct inverse_tiles tiles = {inverse, zband, nspec, nwave};
+    struct linalg_band system = band_of(solver, subdomain);
     int info = 1;
 
-    linalg_band_inverse(solver->linalg, nspec * nwave, subdomain->tband, zband, subdomain->l, inverse, x, 1,
-                        solver->work + thread * solver->work_bytes, solver->work_bytes, &info);
+    system.zband = zband;
+    system.inverse = inverse;
+    system.x = x;
+    linalg_band_inverse(solver->linalg, &system, solver->work + thread * solver->work_bytes,
+                        solver->work_bytes, &info);
     for (size_t s = max_size(first, subdomain->core_first); s < min_size(last, subdomain->core_last); s++) {
         double *c =
             solver->c + s * (decorrelate_band(solver->wave_halfwidth, solver->half, true) + 1) * nwave;
@@ -114,10 +127,10 @@ double subdomain_add(struct bundle_solver *solver, const struct overlaps *overla
 double subdomain_correct(struct bundle_solver *solver, const struct overlaps *overlaps,
                          const struct subdomain *subdomain)
 {
+    const struct linalg_band band = band_of(solver, subdomain);
     int info;
 
     subdomain_load(solver, subdomain);
-    linalg_band_solve(solver->linalg, subdomain->nspec * solver->nwave, subdomain->tband, subdomain->l,
-                      subdomain->x, 1, &info);
+    linalg_band_solve(solver->linalg, &band, &info);
     return subdomain_add(solver, overlaps, subdomain);
 }
