@@ -114,10 +114,12 @@ def read(path):
     """All data and headers, without a warning and with good checksums"""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with fits.open(path, checksum=True, memmap=False) as hdus:
-            hdus.verify("exception")
+        # A compressed image's checksums are those of the table that holds it, and astropy 7 knows none of the image.
+        with fits.open(path, checksum=True, memmap=False, disable_image_compression=True) as hdus:
             for hdu in hdus:
                 assert hdu.verify_checksum() == 1 and hdu.verify_datasum() == 1, hdu.name
+        with fits.open(path, checksum=True, memmap=False) as hdus:
+            hdus.verify("exception")
             return [(hdu.name, hdu.header, hdu.data) for hdu in hdus]
 
 
