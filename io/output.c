@@ -79,7 +79,7 @@ static enum status check_path(const char *path, const char *folder, const char *
 {
     struct stat info;
 
-    if (!path[0]) return error_set(error, STATUS_USAGE, "the name of the output file is empty");
+    if (!path[0]) return error_set(error, STATUS_USAGE, "an output file has an empty name: give it one");
     if (strlen(path) + 64 > sizeof((struct output *)0)->path) {
         return error_set(error, STATUS_IO, "%.200s...: the name is too long", path);
     }
@@ -115,7 +115,9 @@ enum status output_begin(struct output *output, const char *path, struct error *
 
         taken = length >= (int)sizeof output->temporary || lstat(output->temporary, &info) == 0;
     }
-    if (taken) return error_set(error, STATUS_IO, "%s: too many temporary files beside it", path);
+    if (taken)
+        return error_set(error, STATUS_IO,
+                         "%s: too many temporary files beside it: remove those that end in .tmp", path);
     output->slot = register_name(output->temporary);
     if (output->slot < 0) {
         return error_set(error, STATUS_IO, "%s: more than %d files are being written", path, REGISTRY_SLOTS);

@@ -31,7 +31,8 @@ static enum status check_file(struct input *input, bool *gzipped, struct error *
     if (!file) return error_set(error, STATUS_IO, "%s: cannot open: %s", input->path, strerror(errno));
     count = fread(start, 1, sizeof start, file);
     fclose(file);
-    if (count == 0) return error_set(error, STATUS_FORMAT, "%s: the file is empty", input->path);
+    if (count == 0)
+        return error_set(error, STATUS_FORMAT, "%s: the file is empty: copy or make it again", input->path);
     *gzipped = start[0] == 0x1f && start[1] == 0x8b;
     if (!*gzipped && memcmp(start, simple, sizeof start) != 0) {
         return error_set(error, STATUS_FORMAT, "%s: not a FITS file (it does not begin with SIMPLE)",
@@ -83,9 +84,10 @@ static enum status check_structure(struct input *input, struct error *error)
         fits_get_hduaddrll(input->file, &head, &data, &end, &fits);
         if (fits || end < 0) break;
         if ((size_t)end > input->size) {
-            return error_set(error, STATUS_FORMAT,
-                             "%s: truncated: it has %zu bytes of the %lld that its headers promise",
-                             input->path, input->size, end);
+            return error_set(
+                error, STATUS_FORMAT,
+                "%s: truncated: it has %zu bytes of the %lld that its headers promise: copy or make it again",
+                input->path, input->size, end);
         }
         append_name(input, number);
     }
@@ -93,10 +95,10 @@ static enum status check_structure(struct input *input, struct error *error)
     if ((size_t)end >= input->size) return STATUS_OK;
     count = peek(input, (size_t)end, start, sizeof start);
     if (count > 0 && memcmp(start, "XTENSION", count) == 0) {
-        return error_set(
-            error, STATUS_FORMAT,
-            "%s: truncated or damaged: the header at byte %lld cannot be read (HDUs before it: %s)",
-            input->path, end, input->names);
+        return error_set(error, STATUS_FORMAT,
+                         "%s: truncated or damaged: the header at byte %lld cannot be read (HDUs before it: "
+                         "%s): copy or make it again",
+                         input->path, end, input->names);
     }
     return STATUS_OK;
 }

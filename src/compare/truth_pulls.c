@@ -70,7 +70,7 @@ static void collect(const struct frame *frame, size_t s, const double *truth, do
     }
 }
 
-static void summarise(double *values, double *work, struct pulls *pulls)
+static void summarise_pulls(double *values, double *work, struct pulls *pulls)
 {
     size_t n = pulls->count, beyond = 0;
 
@@ -111,7 +111,7 @@ enum status frame_pulls(const struct frame *frame, const struct truth *truth, st
     if (status == STATUS_OK && pulls->count == 0) {
         status = error_set(error, STATUS_MISMATCH, "no bin of the frame can be compared with the truth");
     }
-    if (status == STATUS_OK) summarise(values, work, pulls);
+    if (status == STATUS_OK) summarise_pulls(values, work, pulls);
     free(values);
     free(work);
     return status;

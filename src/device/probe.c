@@ -41,14 +41,14 @@ void probe_runtime(char *path, size_t size)
 /* What a thread writes of itself. */
 enum mark { MARK_NOTHING, MARK_HOST, MARK_DEVICE };
 
-struct report {
+struct team_report {
     int mark[TEAM_SIZE];
     int team_size;
     int started; /* threads, by OpenMP's count */
 };
 
 /* One team of so many threads on a device. */
-static void run_team(int number, int threads, struct report *report)
+static void run_team(int number, int threads, struct team_report *report)
 {
 #pragma omp target teams device(number) num_teams(1) thread_limit(threads) is_device_ptr(report)
 #pragma omp parallel num_threads(threads)
@@ -62,11 +62,12 @@ static void run_team(int number, int threads, struct report *report)
 }
 
 /* The same, with the report in the host's memory, and a look at it. */
-static bool try_team(int number, int threads, void *memory, struct report *report, char *problem, size_t size)
+static bool try_team(int number, int threads, void *memory, struct team_report *report, char *problem,
+                     size_t size)
 {
     int host = omp_get_initial_device();
 
-    *report = (struct report){0};
+    *report = (struct team_report){0};
     if (omp_target_memcpy(memory, report, sizeof *report, 0, 0, number, host) != 0) {
         snprintf(problem, size, "OpenMP device %d takes no data", number);
         return false;
@@ -92,7 +93,7 @@ static bool try_team(int number, int threads, void *memory, struct report *repor
 
 bool probe_run(int number, struct probe *probe, char *problem, size_t size)
 {
-    struct report report, *memory = omp_target_alloc(sizeof *memory, number);
+    struct team_report report, *memory = omp_target_alloc(sizeof *memory, number);
     struct driver driver;
     char no_driver[128];
     bool works;

@@ -56,7 +56,9 @@ enum status ranks_begin(struct ranks **world, struct error *error)
     *world = NULL;
     if (is_launched()) {
         if (MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS)
-            return error_set(error, STATUS_DEVICE, "MPI cannot be started");
+            return error_set(error, STATUS_DEVICE,
+                             "MPI cannot be started: start one process without mpiexec, or see unspot info "
+                             "for the MPI of this build");
         *world = wrap(MPI_COMM_WORLD, provided == MPI_THREAD_MULTIPLE);
         return ranks_check_alone((*world)->size, error);
     }

@@ -46,7 +46,7 @@ enum status options_parse(const struct command_line *line, struct error *error)
         }
     }
     if (status == STATUS_OK && count < line->min) {
-        status = error_set(error, STATUS_USAGE, "too few arguments, usage: %s %s (see %s --help)", name,
+        status = error_set(error, STATUS_USAGE, "too few arguments: expected %s %s (see %s --help)", name,
                            line->usage, name);
     }
     poptFreeContext(context);
@@ -80,7 +80,7 @@ enum status options_wavelengths(const char *text, double *first, double *last, d
         return error_set(error, STATUS_USAGE, "--wavelength %s: the range is reversed, WMIN > WMAX", text);
     }
     if ((*last - *first) / *step > 1e6) {
-        return error_set(error, STATUS_USAGE, "--wavelength %s: more than a million bins", text);
+        return error_set(error, STATUS_USAGE, "--wavelength %s: expected at most a million bins", text);
     }
     return STATUS_OK;
 }
@@ -106,8 +106,8 @@ enum status options_outputs(const struct named_file *files, size_t count, struct
             else
                 path_of_input(files[k].path, other, sizeof other);
             if (!output_same_file(files[i].path, other)) continue;
-            return error_set(error, STATUS_USAGE, "%s and %s are the same file, %s", files[k].option,
-                             files[i].option, files[i].path);
+            return error_set(error, STATUS_USAGE, "%s %s: the same file as %s: choose another name",
+                             files[i].option, files[i].path, files[k].option);
         }
     }
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {

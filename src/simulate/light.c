@@ -49,7 +49,7 @@ enum status simulation_default_grid(const struct psf *psf, double *first, double
     while (*last + 1 <= psf->y.wave_max && all_on_ccd(psf, *last + 1)) *last += 1;
     if (*last > *first) return STATUS_OK;
     return error_set(error, STATUS_MISMATCH,
-                     "the PSF's fibers share no wavelengths on the CCD around %.0f Angstrom: give a grid by "
+                     "its fibers share no wavelengths on the CCD around %.0f Angstrom: give a grid by "
                      "--wavelength",
                      middle);
 }
