@@ -52,7 +52,8 @@ static enum status check_frame(const char *path, const struct frame *frame, cons
     return STATUS_OK;
 }
 
-/* The HDUs of [spec][wave], or of what shape says. Arrays that the frame lacks are left out. */
+/* Writes an array with the shape [spec][wave], or with its own shape when naxis is not 0. An array that the
+ * frame lacks is left out. */
 static void write_array(struct output_stream *stream, const struct frame *frame, struct array array)
 {
     if (!array.data) return;

@@ -141,7 +141,7 @@ static void describe_exposure(const struct psf *psf, const struct simulate_optio
     keyword_string(keywords, "SIMVERS", "unspot " UNSPOT_VERSION " (" UNSPOT_GIT_HASH ")", "made by");
 }
 
-/* From the true spectra to the image and its mask. */
+/* Makes the image and its mask from the true spectra. */
 static enum status simulate_image(const struct psf *psf, const struct simulation *simulation,
                                   const struct truth *truth, struct preproc *preproc, int32_t *mask,
                                   struct error *error)

@@ -8,7 +8,8 @@
 #include "io/output.h"
 #include "io/path.h"
 
-/* The option before a bad value, "-n " before "x": popt names only the value when it stands apart. */
+/* Finds the option before a bad value, such as "-n" before "x": popt names only the value when the two stand
+ * apart. */
 static const char *option_before(int argc, const char **argv, const char *value)
 {
     for (int i = 2; i < argc; i++) {
@@ -60,7 +61,7 @@ enum status options_missing(const char *command, const char *option, struct erro
 
 enum status options_range(const char *option, double value, double min, double max, struct error *error)
 {
-    if (value >= min && value <= max) return STATUS_OK; /* not NaN */
+    if (value >= min && value <= max) return STATUS_OK; /* false for NaN */
     return error_set(error, STATUS_USAGE, "%s %g: expected a number from %g to %g", option, value, min, max);
 }
 
