@@ -5,6 +5,12 @@
 #include <math.h>
 #include <stddef.h>
 
+/* Wavelengths first + i step, i = 0 ... count - 1 (Angstrom). */
+struct wave_grid {
+    double first, step;
+    size_t count;
+};
+
 /* The number of bins of the grid first, first + step, ... up to last (Angstrom), as numpy's
  * arange(first, last + step/2, step) counts them: half a step is added so that rounding cannot lose the last
  * bin. step > 0 and last >= first. */
