@@ -197,23 +197,22 @@ TEAM_BODY double largest_row_sum(struct member lane, size_t n, size_t band, size
     return own;
 }
 
-/* One system of a batch, for the members that work on it together. */
-struct root_system {
-    const struct linalg_root *root; /* the batch */
-    size_t number;                  /* of the system in its batch */
-    const struct root_arrays *arrays;
-    bool stores; /* whether its results are kept; false: other members work on the same system */
-};
+/* The system of a batch that the members of a part of a team work on: where a team has more parts than there
+ * are systems left, `number` is beyond the last, and the part does the last one for nothing. */
+TEAM_BODY size_t root_system(const struct linalg_root *root, size_t number)
+{
+    return number < root->batch ? number : root->batch - 1;
+}
 
-/* First step: S, its condition number and its edge. Returns a lower bound of S's eigenvalues. */
-TEAM_BODY double root_complete(struct member lane, size_t order, const struct root_system *own)
+/* First step: S, and for system `number`, unless it is beyond the last, its condition number and its edge.
+ * Returns a lower bound of S's eigenvalues. */
+TEAM_BODY double root_complete(struct member lane, size_t order, const struct linalg_root *root,
+                               const struct root_arrays *arrays, size_t number)
 {
     /* The band of C holds most of each row, not all of it: half of the bound that follows from it is safe. */
     static const double safety = 0.5;
-    const struct linalg_root *root = own->root;
-    const struct root_arrays *arrays = own->arrays;
-    const size_t system = own->number;
-    const bool stores = own->stores;
+    const size_t system = root_system(root, number);
+    const bool stores = number < root->batch;
     const size_t n = root->n, band = root->band, stride = arrays->stride;
     const double *s = arrays->s;
     double *edge = root->edge + system * n, smallest, largest;
@@ -409,14 +408,21 @@ TEAM_BODY void root_store(struct member lane, const struct linalg_root *root, si
     }
 }
 
-/* Second step: Q from S. smallest: what the first step returned. poles: the table for S's condition number,
- * or NULL when there is none, and so no root. count: the number of poles to take, a multiple of LANES and at
- * least that of the table. Returns info as linalg/linalg.h defines it for linalg_band_root(). */
-TEAM_BODY int root_take(struct member lane, size_t order, const struct root_system *own, double smallest,
-                        const struct poles *poles, size_t count)
+/* What a root is summed from. */
+struct root_poles {
+    double smallest;           /* the lower bound of S's eigenvalues that the first step returned */
+    const struct poles *poles; /* the table for S's condition number; NULL: there is none, and so no root */
+    size_t count;              /* terms to sum, a multiple of LANES and at least those of the table */
+};
+
+/* Second step: Q from S for system `number`, as in the first step. Returns info as linalg/linalg.h defines it
+ * for linalg_band_root(). */
+TEAM_BODY int root_take(struct member lane, size_t order, const struct linalg_root *root,
+                        const struct root_arrays *arrays, size_t number, struct root_poles from)
 {
-    const struct linalg_root *root = own->root;
-    const struct root_arrays *arrays = own->arrays;
+    const struct poles *poles = from.poles;
+    const double smallest = from.smallest;
+    const size_t count = from.count;
     const int width = root_width(lane);
     const bool is_good = *arrays->info == 0 && poles;
 
@@ -436,7 +442,7 @@ TEAM_BODY int root_take(struct member lane, size_t order, const struct root_syst
         else
             add_poles(lane, root, shift, weight, arrays);
     }
-    if (is_good && own->stores) root_store(lane, root, own->number, arrays);
+    if (is_good && number < root->batch) root_store(lane, root, number, arrays);
     team_sync(lane);
     return *arrays->info == 0 && !poles ? 2 : *arrays->info;
 }

@@ -157,11 +157,10 @@ TEAM_BODY void take_roots(struct member member, size_t order, const struct root_
     const struct member lane = team_part(member, LANES);
     const size_t nsystem = (size_t)(member.count / lane.count), own = (size_t)(member.index / lane.count);
     const size_t first = group * nsystem;
-    const bool stores = first + own < root.batch;
-    const size_t system = stores ? first + own : root.batch - 1;
+    const size_t number = first + own;
     const struct root_arrays arrays = root_place(&root, with->scratch + own * with->bytes);
-    const struct root_system task = {&root, system, &arrays, stores};
-    const double smallest = root_complete(lane, order, &task);
+    const double smallest = root_complete(lane, order, &root, &arrays, number);
+    const struct poles *own_poles;
     size_t count = 0;
     int failed;
 
@@ -171,8 +170,9 @@ TEAM_BODY void take_roots(struct member member, size_t order, const struct root_
 
         if (poles && poles->count > count) count = poles->count;
     }
-    failed = root_take(lane, order, &task, smallest, poles_for(with->tables, root.condition[system]), count);
-    if (lane.index == 0 && stores) info[batch->first + system] = failed;
+    own_poles = poles_for(with->tables, root.condition[root_system(&root, number)]);
+    failed = root_take(lane, order, &root, &arrays, number, (struct root_poles){smallest, own_poles, count});
+    if (lane.index == 0 && number < root.batch) info[batch->first + number] = failed;
     team_sync(member);
 }
 
