@@ -15,7 +15,8 @@ static void copy_clean(char *to, size_t size, const char *text)
     to[i] = '\0';
 }
 
-/* The keyword called name, emptied: a new one, or the one there is, as a header holds a name once. */
+/* Returns the keyword called name without a value. It is the one that there is already, as a header holds a
+ * name only once, or a new one; NULL when there is no room. */
 static struct keyword *keyword_slot(struct keywords *keywords, const char *name, const char *comment)
 {
     struct keyword new = {.name = ""};

@@ -27,7 +27,7 @@ static struct {
     char name[sizeof((struct output *)0)->temporary + 8];
 } registry[REGISTRY_SLOTS];
 
-/* The slot, or -1 when all are taken. */
+/* Returns the slot that the name has got, or -1 when all are taken. */
 static int register_name(const char *name)
 {
     for (int i = 0; i < REGISTRY_SLOTS; i++) {
@@ -47,8 +47,8 @@ static void remove_registered(int slot)
 
     if (slot < 0) return;
     unlink(registry[slot].name);
-    /* afterwards: a signal in between unlinks twice, which is harmless; a slot that its handler holds stays
-     */
+    /* This comes after unlink(), as a signal in between then only unlinks a second time, which is harmless. A
+     * slot that the handler of the signal holds stays as it is. */
     atomic_compare_exchange_strong(&registry[slot].state, &expected, SLOT_FREE);
 }
 
@@ -65,8 +65,8 @@ void output_abandon_all(void)
     errno = saved;
 }
 
-/* The folder of path with its final slash; "./" for none, because CFITSIO expands a leading ~ and drops
- * leading blanks. */
+/* Writes the folder of path with its final slash to folder[size]. A relative path gets a leading "./",
+ * because CFITSIO expands a leading ~ and drops leading blanks. */
 static void split_path(const char *path, char *folder, size_t size, const char **name)
 {
     const char *slash = strrchr(path, '/');
@@ -79,7 +79,7 @@ static enum status check_path(const char *path, const char *folder, const char *
 {
     struct stat info;
 
-    if (!path[0]) return error_set(error, STATUS_USAGE, "the name of the output file is empty");
+    if (!path[0]) return error_set(error, STATUS_USAGE, "an output file has an empty name: give it one");
     if (strlen(path) + 64 > sizeof((struct output *)0)->path) {
         return error_set(error, STATUS_IO, "%.200s...: the name is too long", path);
     }
@@ -115,7 +115,9 @@ enum status output_begin(struct output *output, const char *path, struct error *
 
         taken = length >= (int)sizeof output->temporary || lstat(output->temporary, &info) == 0;
     }
-    if (taken) return error_set(error, STATUS_IO, "%s: too many temporary files beside it", path);
+    if (taken)
+        return error_set(error, STATUS_IO,
+                         "%s: too many temporary files beside it: remove those that end in .tmp", path);
     output->slot = register_name(output->temporary);
     if (output->slot < 0) {
         return error_set(error, STATUS_IO, "%s: more than %d files are being written", path, REGISTRY_SLOTS);
@@ -145,7 +147,7 @@ enum status output_check(const char *path, struct error *error)
     int file;
 
     if (status != STATUS_OK) return status;
-    /* access() is wrong for root, quotas and network file systems: try */
+    /* a file is created, as access() is wrong for root, with quotas, and on network file systems */
     file = open(output.temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
     if (file < 0) {
         status = error_set(error, STATUS_IO, "%s: cannot write: %s", path, strerror(errno));
@@ -156,7 +158,7 @@ enum status output_check(const char *path, struct error *error)
     return status;
 }
 
-/* Compresses file `from` into a new file `to`; 0 or an errno. */
+/* Compresses the file `from` into a new file `to`. Returns 0 or an errno. */
 static int gzip_file(const char *from, const char *to)
 {
     char buffer[1 << 16];
@@ -186,7 +188,8 @@ static int gzip_file(const char *from, const char *to)
     return failed;
 }
 
-/* 0 or an errno. Delayed allocation and network file systems report a full disk only here. */
+/* Syncs a file or folder to the disk, and returns 0 or an errno. Delayed allocation and network file systems
+ * report a full disk only here. */
 static int sync_path(const char *path, int flags)
 {
     int failed = 0;

@@ -1,5 +1,5 @@
-/* Output files that appear whole or not at all: written under a temporary name in the same folder, synced,
- * then renamed. */
+/* Output files that appear whole or not at all: a file is written under a temporary name in the same folder,
+ * synced to the disk, and then renamed. */
 #ifndef UNSPOT_IO_OUTPUT_H
 #define UNSPOT_IO_OUTPUT_H
 
@@ -10,27 +10,31 @@
 struct output {
     char path[4096];      /* what the user asked for */
     char temporary[4160]; /* where CFITSIO writes: path's folder, a hidden unique name, never ending in .gz */
-    int slot;             /* of the registry, or -1 */
+    int slot;             /* its place in the registry of files that are being written; -1 for none */
 };
 
-/* Fails when the folder is missing or not writable, or path is a folder: called before long work begins, so
- * that hours of it are not lost. Leaves nothing behind. */
+/* Finds out whether path can be written, before long work begins whose result would be lost. STATUS_IO when
+ * its folder is missing or not writable, or when path is a folder or a device. Leaves nothing behind. */
 enum status output_check(const char *path, struct error *error);
 
-/* Whether two paths name one file: the same file where both exist, else the same name in the same folder. */
+/* Whether two paths name one file: where both exist, they are the same file; else they have the same name in
+ * the same folder. */
 bool output_same_file(const char *a, const char *b);
 
-/* Chooses the temporary name and registers it. */
+/* Chooses the temporary name and registers it; the caller then creates the file. STATUS_IO as in
+ * output_check(), or when too many files are being written. */
 enum status output_begin(struct output *output, const char *path, struct error *error);
 
-/* The temporary file is complete and closed: gzips it when path ends in .gz, syncs it, renames it to path,
- * syncs the folder. On failure the temporary file is removed. */
+/* Gives the temporary file, which is complete and closed, its name: gzips it when path ends in .gz, syncs it,
+ * renames it to path, and syncs the folder. STATUS_IO when one of these fails; the temporary file is removed
+ * then. */
 enum status output_commit(struct output *output, struct error *error);
 
-/* Removes the temporary file. */
+/* Removes the temporary file. May be called after output_begin() has failed. */
 void output_abandon(struct output *output);
 
-/* Removes every registered temporary file. Async-signal-safe: for handlers of SIGINT and SIGTERM. */
+/* Removes every registered temporary file. It is async-signal-safe, for handlers of
+ * SIGINT and SIGTERM. */
 void output_abandon_all(void);
 
 #endif

@@ -5,12 +5,15 @@
 #include "base/psf.h"
 #include "base/status.h"
 
-/* Reads path into *psf, which the caller releases with psf_free() whatever the status. In versions 1 and 2
- * every row keeps its own wavelength domain. GH-i-j rows that are absent count as zero, except GH-0-0; absent
- * tail rows mean no tail; any other absent row is STATUS_FORMAT, naming the row. */
+/* Reads path into *psf, which the caller releases with psf_free(), whatever the status. In versions 1 and 2
+ * every row keeps its own wavelength domain. A row GH-i-j that is absent counts as zero, except GH-0-0, and
+ * without the row TAILAMP there is no tail. STATUS_IO when the file cannot be read, STATUS_FORMAT when it is
+ * no such PSF or lacks any other row, which the text names. */
 enum status psf_file_read(const char *path, struct psf *psf, struct error *error);
 
-/* Writes *psf as PSFVER 3, under a temporary name that is synced and renamed to path. */
+/* Writes *psf as PSFVER 3. STATUS_FORMAT when its parameters do not all have one wavelength range and one
+ * degree, which that version needs (the traces X and Y may have their own), STATUS_NUMERIC when a coefficient
+ * is not finite, STATUS_IO when the file cannot be written; path is then left as it was. */
 enum status psf_file_write(const char *path, const struct psf *psf, struct error *error);
 
 #endif

@@ -11,7 +11,7 @@
 
 enum { HSIZE_MAX = 64, DEGREE_MAX = 20, CCD_MAX = 100000 };
 
-static const double default_psferr = 0.01; /* as for specter and gpu_specter */
+static const double default_psferr = 0.01; /* specter and gpu_specter take the same number */
 
 /* The first HDU says which kind of PSF it is; PSFVER is a number in some files and a string in others. */
 static enum status read_version(struct input *input, int *version, struct error *error)
@@ -40,7 +40,7 @@ static enum status read_version(struct input *input, int *version, struct error 
     return STATUS_OK;
 }
 
-/* A keyword that is a count, and where it goes. */
+/* A keyword that is a count, the range in which it makes sense, and where its value goes. */
 struct counted {
     const char *keyword;
     long long min, max;
@@ -108,7 +108,7 @@ static enum status read_trace(struct input *input, const char *name, size_t nspe
     return status;
 }
 
-/* A parameter's row, checked; *found is false where there is none. */
+/* Reads and checks the row of a parameter. Where there is none, *found is false. */
 static enum status read_row(const struct psf_table *table, const char *param, struct legendre *series,
                             bool *found, struct psf *psf, struct error *error)
 {
@@ -118,7 +118,7 @@ static enum status read_row(const struct psf_table *table, const char *param, st
     return psf_series_check(table->input, param, series, table->nspec, psf, error);
 }
 
-/* The same for a row that must be there. */
+/* Reads and checks the row of a parameter that must be there. */
 static enum status require_row(const struct psf_table *table, const char *param, struct legendre *series,
                                struct psf *psf, struct error *error)
 {
@@ -161,7 +161,8 @@ static bool all_zero(const struct legendre *series, size_t nspec)
     return true;
 }
 
-/* All five rows make a tail. */
+/* Reads the tail, for which all five rows are needed. Where the amplitude is absent, or 0 everywhere, there
+ * is no tail. */
 static enum status read_tail(const struct psf_table *table, struct psf *psf, struct error *error)
 {
     struct legendre *amplitude = &psf->tail[TAIL_AMPLITUDE];
@@ -217,7 +218,8 @@ static enum status read_psf_hdus(struct input *input, int version, struct psf_ta
     status = read_keys(input, name, psf, error);
     if (status == STATUS_OK) status = read_core(table, psf, error);
     if (status == STATUS_OK) status = read_tail(table, psf, error);
-    if (status == STATUS_OK) status = read_xy(table, version, psf, error); /* last: moves to other HDUs */
+    if (status == STATUS_OK)
+        status = read_xy(table, version, psf, error); /* this comes last, as it moves to other HDUs */
     return status;
 }
 

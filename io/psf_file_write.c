@@ -11,7 +11,7 @@
 
 static const char psf_type[] = "GAUSS-HERMITE";
 
-/* The table has one domain and one degree for all rows. */
+/* Checks a series against the first one, as the table has one domain and one degree for all rows. */
 static enum status check_series(const char *path, const struct psf *psf, const char *name,
                                 const struct legendre *series, struct error *error)
 {
@@ -99,7 +99,7 @@ static void fill_keywords(const struct psf *psf, struct keywords *keywords)
 /* A row of the table: one parameter. */
 struct parameter_row {
     const char *name;
-    const double *coef; /* [spec][ncoef], or NULL: all spectra and wavelengths have `value` */
+    const double *coef; /* [spec][ncoef]; NULL when all spectra and wavelengths have `value` */
     double value;
 };
 
@@ -124,7 +124,7 @@ static void write_row(fitsfile *file, LONGLONG row, const struct psf *psf, struc
     fits_write_col(file, TINT, 4, row, 1, 1, &degw, fits);
 }
 
-/* i, along x, runs fastest. */
+/* Writes all rows. Of the two Hermite orders, i (along x) runs fastest. */
 static void write_rows(fitsfile *file, const struct psf *psf, int *fits)
 {
     /* what DESI writes for no tail: with a core of 0, specter would divide 0 by 0 in the middle of a spot */

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* True when CFITSIO was built for it (--enable-reentrant), as Debian's is. */
+/* True when CFITSIO was built for it (--enable-reentrant), as Debian's library is. */
 bool io_is_thread_safe(void);
 
 #endif

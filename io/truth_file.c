@@ -33,7 +33,7 @@ enum status truth_file_write(const char *path, const struct truth *truth, const 
     return output_stream_close(&stream);
 }
 
-/* Without a HDU SPECTRA the spectra are 0, 1, 2, ... */
+/* Numbers the spectra 0, 1, 2, ... where the file has no HDU SPECTRA. */
 static enum status number_spectra(struct truth *truth, struct error *error)
 {
     if (truth->spectrum) return STATUS_OK;

@@ -20,7 +20,8 @@ static bool has_right_checksums(struct input *input, char *why, size_t size)
         int data = 0, hdu = 0;
 
         fits_movabs_hdu(input->file, number, NULL, &fits);
-        fits_verify_chksum(input->file, &data, &hdu, &fits); /* 1: right, 0: there is none */
+        fits_verify_chksum(input->file, &data, &hdu,
+                           &fits); /* data and hdu are 1 when right and 0 when there is no checksum */
         if (!fits && (data != 1 || hdu != 1)) {
             snprintf(why, size, "the checksum of HDU %d is wrong or missing", number - 1);
             return false;
@@ -65,7 +66,7 @@ bool verify_output(const char *path, const char *last_hdu, const struct keywords
     struct error error;
     bool found = false, good;
 
-    if (stat(path, &info) != 0) { /* not input_open(): it would take X.fits for X.fits.gz */
+    if (stat(path, &info) != 0) { /* input_open() alone would take X.fits for X.fits.gz */
         snprintf(why, size, "it does not exist");
         return false;
     }

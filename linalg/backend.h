@@ -1,9 +1,10 @@
-/* What a backend supplies. Private to linalg/: callers see linalg.h only.
+/* What a back-end supplies. For linalg/ alone: callers see linalg/linalg.h only.
  *
- * linalg.c has checked everything before it calls a backend: no size is 0, every size is at most
- * LINALG_MAX_ORDER or fits in an int, the workspace is aligned and large enough. A backend sets info of
- * every system; linalg.c counts the failures. A new operation is one more line or two in the struct, in every
- * backend and a public function in linalg.c; a new backend is one more name in LINALG_BACKENDS. */
+ * linalg.c and band.c have checked everything before they call a back-end: no size is 0, every size is at
+ * most LINALG_MAX_ORDER or fits in an int, the workspace is aligned and large enough. A back-end sets info of
+ * every system; the callers count the failures. A new operation needs a line or two in struct linalg, in
+ * every back-end, and a public function in linalg.c or band.c. A new back-end needs a name in
+ * LINALG_BACKENDS. */
 #ifndef UNSPOT_LINALG_BACKEND_H
 #define UNSPOT_LINALG_BACKEND_H
 
@@ -12,20 +13,20 @@
 
 #include "linalg/linalg.h"
 
-/* dsyevd's workspace, 1 + 6n + 2n² numbers, must be counted in an int. */
+/* The largest order n: dsyevd counts its workspace, 1 + 6n + 2n² numbers, in an int. */
 enum { LINALG_MAX_ORDER = 32000 };
 
 struct linalg {
     const char *name;
     bool on_device; /* matrices, vectors and workspaces are device memory; info is not */
 
-    /* Makes the backend ready, however often and (on the host) from however many threads it is called; false
-     * when this machine does not have what it needs. NULL: there is nothing to do. */
+    /* Makes the back-end ready; false when this machine does not have what it needs. It may be called often
+     * and, on the host, from several threads. NULL: there is nothing to do. */
     bool (*open)(void);
 
     const char *(*description)(void); /* after open */
-    const char *(*why_not)(void);     /* after an open that failed; NULL: open cannot fail */
-    const char *(*trouble)(void);     /* NULL: it has no library that can fail */
+    const char *(*why_not)(void);     /* after an open that failed; NULL: a line of linalg.c's own will do */
+    const char *(*trouble)(void);     /* see linalg_trouble(); NULL: no library can fail */
 
     /* Bytes of workspace; NULL: none is needed. */
     size_t (*cholesky_bytes)(const struct linalg_dense *dense);
@@ -39,7 +40,7 @@ struct linalg {
     void (*inverse_sqrt)(const struct linalg_dense *dense, void *work, int *info);
 
     size_t (*band_inverse_bytes)(const struct linalg_band *band);
-    size_t (*band_root_bytes)(const struct linalg_root *root); /* for any division of it */
+    size_t (*band_root_bytes)(const struct linalg_root *root); /* for this batch and any division of it */
 
     void (*band_cholesky)(const struct linalg_band *band, int *info);
     void (*band_solve)(const struct linalg_band *band, int *info);

@@ -1,4 +1,4 @@
-/* The banded operations' checks and dispatch. */
+/* The banded operations: checks, and the call of the back-end. */
 #include <limits.h>
 #include <stdint.h>
 
@@ -37,7 +37,7 @@ int linalg_band_inverse(const struct linalg *linalg, const struct linalg_band *b
     return linalg_count_failures(band->batch, info);
 }
 
-/* A batch of all systems, each as large as the largest; batch 0: there is nothing to do. */
+/* One batch of all systems, each as large as the largest. */
 static struct linalg_root largest_of(const struct linalg_root *root, size_t nroot)
 {
     struct linalg_root all = {0};

@@ -1,4 +1,4 @@
-/* The table of backends, and the checks that come before each of their operations. */
+/* The table of back-ends; the dense operations: checks, and the call of the back-end. */
 #include "linalg/linalg.h"
 
 #include <limits.h>

@@ -1,30 +1,32 @@
-/* Batched dense linear algebra on plain arrays: one interface, several backends.
+/* Batched linear algebra on plain arrays: one interface to several back-ends, for dense and for banded
+ * matrices.
  *
- * Backends on the host: `ref`, plain C, slow and simple, the oracle of all others; `lapack`,
- * LAPACKE/OpenBLAS. Backends on the device of base/device.h: `offload`, for any device: banded systems by
- * target regions, dense ones copied to the host and back; `cuda`: the same banded ones, dense ones by
- * cuSOLVER and cuBLAS, which are opened when the backend is first found (the environment variable
- * UNSPOT_CUDA_LIBDIR names their folder where they are not in a usual one).
+ * Back-ends on the host are `ref`, plain C, slow and simple, against which all others are tested, and
+ * `lapack`, which uses LAPACKE and OpenBLAS. Back-ends on the device of device/device.h are `offload`, for
+ * any device, which does banded systems in target regions and copies dense ones to the host and back, and
+ * `cuda`, which does the same banded ones, and dense ones by cuSOLVER and cuBLAS. CUDA's libraries are opened
+ * when the back-end is first found; the environment variable UNSPOT_CUDA_LIBDIR names their folder where they
+ * are not in a usual one.
  *
- * Conventions, the same for every operation:
- *  - matrices are double, column-major, leading dimension n, packed one after another: a[batch][n
- * columns][n]; of a symmetric input only the lower triangle is read;
- *  - ask for the workspace's size first (bytes, for the whole batch), hand in that much memory, aligned to
- *    64 bytes; nothing is allocated inside and an operation may be called from several threads at once, each
- *    with its own workspace;
- *  - info[k] is 0 where system k is solved; otherwise it is positive, says where it failed, and the output of
- *    that system, and of no other, is undefined;
- *  - the return value is the number of systems whose info is not 0, or -1 when the workspace is too small or
- *    not aligned; sizes that make no sense (nblocks * block > n, n > 32000) need SIZE_MAX bytes and so end
- *    there too. A size of 0 is allowed, does nothing and sets info to 0.
- * A matrix with a NaN or an infinity in the triangle that is read fails (info > 0); it is never an endless
- * loop.
+ * The same conventions hold for every operation:
+ *  - The sizes and arrays of a batch are in a structure, struct linalg_dense, linalg_band or linalg_root. All
+ * numbers are double.
+ *  - The caller asks for the size of the workspace first (bytes, for the whole batch) and passes that much
+ * memory, aligned to 64 bytes. Nothing is allocated inside. On the host, operations may be called from
+ * several threads at once, each with its own workspace.
+ *  - info[k] becomes 0 where system k is solved. Otherwise it is positive and says where the system failed,
+ * and the output of that system, and of no other, is undefined.
+ *  - The return value is the number of systems whose info is not 0, or -1 when the workspace is too small or
+ * not aligned. Sizes that make no sense (nblocks block > n, n > 32000) need SIZE_MAX bytes, and so give -1
+ * too. Where a size is 0 nothing is done, and info becomes 0.
+ *  - A matrix with a NaN or an infinity in the triangle that is read fails (info > 0); it never makes an
+ * endless loop.
  *
- * On a device every array of doubles and the workspace are device memory; info, and struct linalg_root
- * itself, are the host's. All calls come from the main thread, outside of parallel regions, and return when
- * the device is done. Choose the device (device_choose) before `cuda` is first found: it keeps to that one.
- * Where a call of a library, a copy or a host allocation fails, info is n + 1 for each system it was about,
- * which may well be soluble: it is the caller who repeats failed systems on the host, from data of its own.
+ * On a device every array of doubles and the workspace are device memory; info and the structures themselves
+ * are the host's. All calls come from the main thread, outside of parallel regions, and return when the
+ * device is done. The device must be chosen (device_choose()) before `cuda` is first found, which stays with
+ * that one. Where a call of a library, a copy or a host allocation fails, info becomes n + 1 for each system
+ * concerned, which may well be soluble: the caller repeats failed systems on the host, from data of its own.
  */
 #ifndef UNSPOT_LINALG_LINALG_H
 #define UNSPOT_LINALG_LINALG_H
@@ -32,28 +34,29 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct linalg; /* a backend */
+struct linalg; /* a back-end */
 
-/* The backend of that name ("ref", "lapack", "offload", "cuda"), or NULL when there is none or this machine
+/* The back-end of that name ("ref", "lapack", "offload", "cuda"), or NULL when there is none or this machine
  * does not have what it needs. */
 const struct linalg *linalg_find(const char *name);
 
-/* One line on why linalg_find() does not find that one; NULL when it does. */
+/* One line on why linalg_find() does not find that back-end; NULL when it does. */
 const char *linalg_why_not(const char *name);
 
 /* Whether its matrices, vectors and workspaces are device memory. */
 bool linalg_is_on_device(const struct linalg *linalg);
 
-/* One line on the first call of a library that failed, other than for the system's sake; NULL when none did.
- */
+/* One line on the first call of a library that failed for another reason than the system it was given; NULL
+ * when none did. */
 const char *linalg_trouble(const struct linalg *linalg);
 
-/* The names of all backends, NULL-terminated. */
+/* The names of all back-ends, with NULL after the last. */
 const char *const *linalg_names(void);
 
+/* The name of a back-end. */
 const char *linalg_name(const struct linalg *linalg);
 
-/* One line on what is behind the backend, for `unspot info`: library, version, threads. */
+/* One line on what the back-end uses, for `unspot info`: library, version, threads. */
 const char *linalg_description(const struct linalg *linalg);
 
 /* Dense systems.
@@ -101,13 +104,15 @@ int linalg_inverse_sqrt(const struct linalg *linalg, const struct linalg_dense *
 
 /* Banded systems.
  *
- * Tiles: a matrix of order n is cut into ntile = ceil(n / 8) columns of tiles of 8 x 8, of which the lower
- * triangle within tband tiles of the diagonal is kept:
- *     a[batch][column][distance][k][i] = A[8 (column + distance) + i, 8 column + k],  distance = 0 ... tband.
- * Diagonal tiles hold both triangles. Rows n ... 8 ntile - 1 must be the identity's; tiles below the last row
- * are not read. On a CPU a tile's column is one register, on a device a system is a team's work.
+ * A matrix of order n is cut into ntile = ceil(n / 8) columns of tiles of 8 x 8, of which those of the lower
+ * triangle within tband tiles of the diagonal are kept:
  *
- * The operations work in place on one system after another; a device runs one system per team. */
+ *     matrix[batch][column][distance][k][i] = A[8 (column + distance) + i, 8 column + k],  distance = 0 ...
+ * tband
+ *
+ * Diagonal tiles hold both triangles. Rows n ... 8 ntile - 1 must be those of the identity; tiles below the
+ * last row are not read. On a CPU a column of a tile is one register. On a device a team works on each
+ * system. */
 enum { LINALG_TILE = 8 };
 
 static inline size_t linalg_band_ntile(size_t n)
@@ -115,7 +120,7 @@ static inline size_t linalg_band_ntile(size_t n)
     return (n + LINALG_TILE - 1) / LINALG_TILE;
 }
 
-/* Where element (row, column), row >= column or both in one diagonal tile, of such a matrix stands. */
+/* The index of element (row, column) of such a matrix, with row >= column or both in one diagonal tile. */
 static inline size_t linalg_tile_index(size_t tband, size_t row, size_t column)
 {
     size_t tile = column / LINALG_TILE * (tband + 1) + row / LINALG_TILE - column / LINALG_TILE;
@@ -123,7 +128,7 @@ static inline size_t linalg_tile_index(size_t tband, size_t row, size_t column)
     return (tile * LINALG_TILE + column % LINALG_TILE) * LINALG_TILE + row % LINALG_TILE;
 }
 
-/* The same of an inverse, whose tiles are stored by rows. */
+/* The same for an inverse, whose tiles are stored by rows. */
 static inline size_t linalg_inverse_index(size_t zband, size_t row, size_t column)
 {
     size_t tile = column / LINALG_TILE * (zband + 1) + row / LINALG_TILE - column / LINALG_TILE;
@@ -131,7 +136,7 @@ static inline size_t linalg_inverse_index(size_t zband, size_t row, size_t colum
     return (tile * LINALG_TILE + row % LINALG_TILE) * LINALG_TILE + column % LINALG_TILE;
 }
 
-/* Doubles of one system in tiles. */
+/* Doubles of one matrix in tiles. */
 static inline size_t linalg_band_size(size_t n, size_t tband)
 {
     return linalg_band_ntile(n) * (tband + 1) * LINALG_TILE * LINALG_TILE;
@@ -163,31 +168,34 @@ size_t linalg_band_inverse_bytes(const struct linalg *linalg, const struct linal
 int linalg_band_inverse(const struct linalg *linalg, const struct linalg_band *band, void *work,
                         size_t work_bytes, int *info);
 
-/* The square root Q = S^(1/2) of a matrix that is known by the band of its inverse C = S⁻¹. S is taken to be
- * the matrix of that bandwidth whose inverse has this band (sum of the inverses of C's windows, less those of
- * their overlaps); Q is a rational function of S (Hale, Higham & Trefethen 2008, method 3), its number of
- * poles chosen from the spread of S's eigenvalues for a relative error of 2e-11 or less. */
+/* The square root Q = S^(1/2) of a matrix S that is known by the band of its inverse C = S⁻¹. S is taken to
+ * be the one matrix of that bandwidth whose inverse has this band: the sum of the inverses of C's windows
+ * along the diagonal, less those of the overlaps of neighbouring windows. Q is a rational function of S
+ * (Hale, Higham & Trefethen 2008, SIAM J. Numer. Anal. 46, 2505, method 3), with as many poles as S's
+ * condition number, the ratio of its largest and smallest eigenvalue, needs for a relative error of 2e-11 or
+ * less. */
 enum { LINALG_ROOT_BAND_MAX = 31 };
 
 struct linalg_root {
-    size_t batch; /* systems */
-    size_t n;
+    size_t batch;          /* systems */
+    size_t n;              /* order */
     size_t band;           /* off-diagonals of C that are given, 1 ... LINALG_ROOT_BAND_MAX */
     size_t nvec;           /* vectors to multiply */
     size_t half;           /* off-diagonals of Q that are wanted, at most band */
     const double *inverse; /* [batch][band + 1][n]: [d][j] = C[j + d, j], 0 where j + d >= n */
-    const double *vector;  /* [batch][nvec][n] */
+    const double *vector;  /* [batch][nvec][n]: vectors v */
     double *product;       /* [batch][nvec][n]: Q v */
-    double *root;          /* [batch][half + 1][n]: [d][j] = Q[j + d, j] */
-    double *edge; /* [batch][n]: |S[j + band, j]| / sqrt(S[j, j] S[j + band, j + band]): how sharply S is cut;
-                     0 for the last rows */
-    double *condition; /* [batch]: bound of the ratio of S's largest and smallest eigenvalue */
+    double *root;          /* [batch][half + 1][n]: [d][j] = Q[j + d, j], 0 where j + d >= n */
+    double *edge; /* [batch][n]: |S[j + band, j]| / sqrt(S[j, j] S[j + band, j + band]), the relative size of
+                     S at the edge of its band; 0 for the last rows */
+    double *condition; /* [batch]: upper bound of the condition number of S */
 };
 
-/* Batches root[nroot] of different shapes, either all empty (batch or n is 0) or none; together they cost a
- * device hardly more than the longest of them does. What suffices for one batch suffices for any division of
- * it into batches no larger in n, band, nvec and half. info[all batches]: 1 when C is not positive definite,
- * 2 when the spread is above 1e13 or a result is not finite. */
+/* Takes the roots of nroot batches of different shapes, root[nroot], which are either all empty (batch or n
+ * is 0) or all not. Together they cost a device hardly more than the longest of them does. The workspace of
+ * one batch suffices for any division of it into batches that are no larger in n, band, nvec and half.
+ * info[all systems]: 1 when C is not positive definite, 2 when the condition number of S is above 1e13 or a
+ * result is not finite. */
 size_t linalg_band_root_bytes(const struct linalg *linalg, const struct linalg_root *root, size_t nroot);
 int linalg_band_root(const struct linalg *linalg, const struct linalg_root *root, size_t nroot, void *work,
                      size_t work_bytes, int *info);

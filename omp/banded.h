@@ -1,10 +1,10 @@
-/* The banded solver of a patch: no eigenvectors, no matrix of the whole patch.
+/* The banded solver of a patch. It needs neither eigenvectors nor a dense matrix of the whole patch.
  *
- * M is banded in wavelength-major order. Its Cholesky factor gives x = M⁻¹ y and, by Takahashi's recurrence,
- * the entries of C = M⁻¹ within the band. For each spectrum s of the core S_s = C_ss⁻¹, the Schur complement
- * of M onto it, is a banded matrix too (beyond +-8 wavelengths below 1e-10 of its largest entry), and so is
- * determined by C_ss within the band; Q_s = S_s^(1/2) is a rational function of it (omp/README.md, "Measured
- * facts"). The results are those of the dense solver, omp/dense.h. */
+ * In wavelength-major order M is banded. Its Cholesky factor gives x = M⁻¹ y, and Takahashi's recurrence
+ * gives the entries of C = M⁻¹ within the band. For each spectrum s of the core, S_s = C_ss⁻¹, the Schur
+ * complement of M onto that spectrum, is banded too: beyond +-8 wavelengths its entries are below 1e-10 of
+ * its largest. It is therefore determined by the band of C_ss, and Q_s = S_s^(1/2) is a rational function of
+ * it (omp/README.md, "Measured facts"). The results are those of the dense solver, omp/dense.h. */
 #ifndef UNSPOT_OMP_BANDED_H
 #define UNSPOT_OMP_BANDED_H
 
@@ -14,17 +14,19 @@
 #include "omp/patch.h"
 #include "omp/solver.h"
 
-/* Sigma, that cutting S_s may cost. */
+/* The largest error of flux, in units of its sigma, that cutting S_s at the edge of its band may cause. */
 static const double banded_flux_error = 5e-7;
 
-/* Bytes of workspace for any patch no larger than this one, of which the sizes and wave_halfwidth count;
- * ndiag: diagonals of R that are wanted. SIZE_MAX when that is more than the linear algebra can do. */
+/* Bytes of workspace for any patch whose sizes and wave_halfwidth are no larger than those of `largest`, when
+ * ndiag diagonals of R are wanted. SIZE_MAX when the patch is larger than the linear algebra can do. */
 size_t banded_bytes(const struct linalg *linalg, const struct patch *largest, size_t ndiag);
 
-/* Solves the system and fills *result, but for chi2pix. IMPRECISE: the band of some S_s is cut where its
- * entries are not yet small, or its eigenvalues spread too far. Then banded_solve_wide() may do better,
- * called next with the same arguments: it takes the factor that is left in the workspace, and does anew what
- * was not precise, from more diagonals of C. Unless it is SOLVED, *result is not to be used. */
+/* Solves the system and fills *result except chi2pix. Unless SOLVED is returned, *result must not be used.
+ *
+ * IMPRECISE says that the band of some S_s is cut where its entries are not yet small, or that the condition
+ * number of S_s, the ratio of its largest and smallest eigenvalue, is too large. banded_solve_wide(), called
+ * next with the same arguments, may do better: it takes the factor that is left in the workspace and repeats
+ * the spectra that were not precise with more diagonals of C. */
 enum solved banded_solve(const struct patch_system *system, struct workspace work,
                          struct patch_result *result);
 enum solved banded_solve_wide(const struct patch_system *system, struct workspace work,

@@ -1,7 +1,7 @@
-/* How a spectrum is decorrelated by the square root Q of its S: sizes and arrays of what the banded solver
- * and the bundle solver have in common. The bodies are in omp/kernels/decorrelate.h.
+/* Decorrelation of a spectrum by the square root Q of S: the sizes and arrays that the banded solver and the
+ * bundle solver have in common. The loops are in omp/kernels/decorrelate.h. With r = Q 1,
  *
- * r = Q 1;  ivar = r²;  flux = Q x / r;  R = Q / r, row by row   (Bolton & Schlegel 2010, eq. 11 to 13) */
+ *     ivar = r²,   flux = Q x / r,   R = Q / r, row by row   (Bolton & Schlegel 2010, eq. 11 to 13) */
 #ifndef UNSPOT_OMP_DECORRELATE_H
 #define UNSPOT_OMP_DECORRELATE_H
 
@@ -14,40 +14,42 @@
 #include "linalg/linalg.h"
 
 enum {
-    DECORRELATE_VECTORS = 2, /* that Q multiplies: 1 and x */
-    DECORRELATE_WIDER = 12   /* S falls to a hundredth over so many wavelengths */
+    DECORRELATE_VECTORS = 2, /* vectors that Q multiplies: 1 and x */
+    DECORRELATE_WIDER = 12 /* diagonals of a wide band beyond the narrow one: S falls to a hundredth there */
 };
 
-/* Diagonals of C_ss that are used at first, the one beyond where spots overlap included, or `wide`, for
- * spectra that then are not precise enough. half: diagonals of R on each side. */
+/* How many off-diagonals of C_ss are used: at first one more than spots overlap over, and in the `wide`
+ * second attempt, for spectra that were not precise, DECORRELATE_WIDER more. half: diagonals of R on each
+ * side. */
 static inline size_t decorrelate_band(size_t wave_halfwidth, size_t half, bool wide)
 {
     return min_size(max_size(wave_halfwidth + 1, half) + (wide ? DECORRELATE_WIDER : 0),
                     LINALG_ROOT_BAND_MAX);
 }
 
-/* Whether the banded solver can do patches at all whose spots overlap over `wave_halfwidth` wavelengths. */
+/* Whether the banded solver can do patches whose spots overlap over wave_halfwidth wavelengths, when ndiag
+ * diagonals of R are wanted. */
 static inline bool decorrelate_is_possible(size_t wave_halfwidth, size_t ndiag)
 {
     return wave_halfwidth <= LINALG_ROOT_BAND_MAX && ndiag / 2 <= LINALG_ROOT_BAND_MAX;
 }
 
-/* Tiles below the diagonal that hold unknowns up to `wave_halfwidth` wavelengths and `further` spectra later;
- * unknowns are wavelength-major. */
+/* Tiles below the diagonal that hold the unknowns up to wave_halfwidth wavelengths and `further` spectra
+ * later. Unknowns are in wavelength-major order. */
 static inline size_t tiles_below(size_t wave_halfwidth, size_t nspec, size_t further)
 {
     return (wave_halfwidth * nspec + further + LINALG_TILE - 1) / LINALG_TILE;
 }
 
-/* How far below their diagonals the matrices of a patch reach. */
+/* The half bandwidths of a patch's matrices. */
 struct bandwidths {
-    size_t half;  /* R, on each side, in wavelengths */
-    size_t c;     /* C_ss as far as it is used, in wavelengths */
-    size_t tband; /* M and its factor, in tiles */
-    size_t zband; /* C, in tiles */
+    size_t half;  /* of R, in wavelengths */
+    size_t c;     /* of C_ss as far as it is used, in wavelengths */
+    size_t tband; /* of M and its factor, in tiles */
+    size_t zband; /* of C, in tiles */
 };
 
-/* Of a patch of nspec spectra whose spots overlap over `wave_halfwidth` wavelengths. */
+/* The half bandwidths of a patch of nspec spectra whose spots overlap over wave_halfwidth wavelengths. */
 static inline struct bandwidths decorrelate_bandwidths(size_t nspec, size_t wave_halfwidth, size_t ndiag,
                                                        bool wide)
 {
@@ -65,11 +67,11 @@ struct decorrelate_arrays {
     double *vector;    /* [batch][DECORRELATE_VECTORS][nwave]: 1 and x_s */
     double *product;   /* [batch][DECORRELATE_VECTORS][nwave]: Q 1 and Q x_s */
     double *root;      /* [batch][bandwidths.half + 1][nwave]: diagonals of Q */
-    double *edge;      /* [batch][nwave] */
-    double *condition; /* [batch] */
+    double *edge;      /* [batch][nwave]: relative size of S at the edge of its band */
+    double *condition; /* [batch]: bound of the condition number of S */
 };
 
-/* Lays the arrays of a batch of spectra out. */
+/* Lays out the arrays of a batch of spectra. */
 static inline struct decorrelate_arrays decorrelate_take_arrays(struct memory_layout *layout, size_t batch,
                                                                 size_t nwave,
                                                                 const struct bandwidths *bandwidths)
@@ -86,6 +88,7 @@ static inline struct decorrelate_arrays decorrelate_take_arrays(struct memory_la
     return arrays;
 }
 
+/* The same arrays as linalg_band_root() wants them; the caller sets the size of the batch. */
 TEAM_BODY struct linalg_root decorrelate_linalg_root(const struct decorrelate_arrays *arrays, size_t nwave,
                                                      const struct bandwidths *bandwidths)
 {
@@ -106,12 +109,12 @@ struct spectrum_root {
     size_t nwave, half;
     const double *row_sum; /* [nwave] Q 1 */
     const double *product; /* [nwave] Q x */
-    const double *root;    /* [half + 1][nwave] Q's diagonals */
+    const double *root;    /* [half + 1][nwave] diagonals of Q */
     const double *edge;    /* [nwave] relative size of S at the edge of its band */
-    double condition;      /* bound of the ratio of S's largest and smallest eigenvalue */
+    double condition;      /* bound of the condition number of S, its largest over its smallest eigenvalue */
 };
 
-/* System k of a batch. */
+/* The results for system k of a batch. */
 TEAM_BODY struct spectrum_root decorrelate_root(const struct linalg_root *root, size_t k)
 {
     size_t nwave = root->n;

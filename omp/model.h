@@ -1,4 +1,4 @@
-/* The image that extracted spectra would make: A · flux. */
+/* The model image: the image that extracted spectra would make on the CCD, A · flux. */
 #ifndef UNSPOT_OMP_MODEL_H
 #define UNSPOT_OMP_MODEL_H
 
@@ -7,17 +7,17 @@
 #include "base/span.h"
 #include "omp/spots.h"
 
-/* Spectra whose light is projected: of these spots of a bundle. */
+/* The spectra that are projected onto the image. */
 struct light {
-    struct span spectra, wavelengths; /* of the bundle's spots */
-    const double *flux;               /* [spectra.count][stride], photons per Angstrom */
-    size_t stride;
-    double bin_width; /* Angstrom */
+    struct span spectra, wavelengths; /* which of the bundle's spots */
+    const double *flux;               /* [spectra.count][stride] photons per Angstrom */
+    size_t stride;                    /* from one spectrum to the next, at least wavelengths.count */
+    double bin_width;                 /* Angstrom */
 };
 
-/* image[ny][columns.count], which begins at column columns.first of the CCD, += Σ flux · bin_width · spot, on
- * all threads. Each pixel is summed in the order of spectra and wavelengths, whatever the number of threads.
- * Light that falls off the columns is lost. */
+/* Adds Σ flux · bin_width · spot to image[ny][columns.count], photons per pixel, on all threads. The image
+ * begins at column columns.first of the CCD; light that falls beside its columns is lost. Each pixel is
+ * summed in the order of spectra and wavelengths, whatever the number of threads. */
 void model_add(const struct spots *spots, const struct light *light, struct span columns, size_t ny,
                double *image);
 

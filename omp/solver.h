@@ -1,4 +1,4 @@
-/* What the solvers of a patch have in common: what they solve, and how they may fail. */
+/* What the solvers of a patch have in common: the system that they solve, and how they may fail. */
 #ifndef UNSPOT_OMP_SOLVER_H
 #define UNSPOT_OMP_SOLVER_H
 
@@ -16,10 +16,10 @@ struct patch_system {
     const struct patch *patch;
     const struct normal_equations *normal; /* M and y */
     const double *prior;                   /* [wave][spec] added to the diagonal of M */
-    size_t ndiag;                          /* diagonals of R that are wanted */
+    size_t ndiag;                          /* diagonals of R that are wanted; an odd number */
 };
 
-/* Memory that a solver works in, aligned to 64 bytes. */
+/* Memory that a solver works in, aligned to 64 bytes (MEMORY_ALIGNMENT). */
 struct workspace {
     void *memory;
     size_t bytes;
@@ -27,15 +27,16 @@ struct workspace {
 
 /* What became of a system. */
 enum solved {
-    SOLVED,    /* the result is filled, but for chi2pix */
+    SOLVED,    /* the result is filled, except chi2pix */
     SINGULAR,  /* the matrix is not positive definite to rounding, or a result is not a number */
     IMPRECISE, /* solvable, but not to the accuracy that this solver promises */
 };
 
-/* Whether a pivot of a Cholesky factor has any digits left. The square of a diagonal element of L is what
- * elimination has left of the matrix's own diagonal element. Rounding makes an error of about n ε = 518
- * · 2.2e-16 = 1.1e-13 of the latter; where less than ten times that is left, two unknowns cannot be told
- * apart. Rows that only the prior holds pass, as nothing is taken from them. */
+/* Whether a pivot of a Cholesky factor has any digits left. `factor` is a diagonal element of L; its square
+ * is what elimination has left of `diagonal`, the matrix's own diagonal element. Rounding makes an error of
+ * about n ε of the latter, 1.1e-13 for n = 518 and ε = 2.2e-16. Where less than ten times that is left, two
+ * unknowns cannot be told apart. Rows to which only the prior contributes pass, because nothing is taken from
+ * them. */
 static inline bool is_regular_pivot(double factor, double diagonal)
 {
     static const double singular = 1e-12;
@@ -43,9 +44,9 @@ static inline bool is_regular_pivot(double factor, double diagonal)
     return factor * factor > singular * diagonal;
 }
 
-/* What gpu_specter adds to M's diagonal so that bins with little light do not make it singular
- * (omp/README.md, "The mathematics"): α² + 1e-15 with α = φmin - φ where φ < φmin = 1e-4 max φ, elsewhere α =
- * regularize. weight is φ = Aᵀ w of a bin, largest the largest one around it. */
+/* The prior of a bin, which gpu_specter adds to the diagonal of M so that bins with little light do not make
+ * it singular (omp/README.md, "The mathematics"): α² + 1e-15, with α = φmin - φ where φ < φmin = 1e-4 max φ,
+ * and α = regularize elsewhere. weight is φ = Aᵀ w of the bin, largest is the largest φ around it. */
 static inline double solver_prior_of(double weight, double largest, double regularize)
 {
     double missing = 1e-4 * largest - weight, alpha = missing > 0 ? missing : regularize;
@@ -53,7 +54,8 @@ static inline double solver_prior_of(double weight, double largest, double regul
     return alpha * alpha + 1e-15;
 }
 
-/* The same for n bins of one patch. Returns the largest weight; shared: [TEAM_SIZE], or NULL on a CPU. */
+/* The priors of the n bins of a patch, prior[n] from weight[n], by the members of a team. Returns the largest
+ * weight. shared: [TEAM_SIZE], or NULL on a CPU. */
 TEAM_BODY double solver_prior(struct member member, size_t n, const double *weight, double regularize,
                               double *shared, double *prior)
 {

@@ -1,5 +1,5 @@
-/* The PSF's Legendre series, arranged for evaluation: all parameters of a spectrum at one wavelength in a few
- * vector operations. Series that share a domain share the polynomials' values. */
+/* The Legendre series of a PSF, arranged so that a few vector operations evaluate all parameters of a
+ * spectrum at one wavelength. Series with the same domain share the values of the polynomials. */
 #ifndef UNSPOT_OMP_SPOT_TABLE_H
 #define UNSPOT_OMP_SPOT_TABLE_H
 
@@ -12,44 +12,50 @@
 #include "base/team.h"
 
 enum {
-    LEGENDRE_TERMS = 64, /* coefficients of a series at most */
-    DOMAINS_MAX = 64,    /* different domains (and lengths) of series in one PSF; files have one or two */
-    PARAMETER_LANES = 8, /* parameters of a domain are padded to a multiple of this */
-    SLOTS_MAX = 1024     /* values of a spot: Hermite orders up to 20 x 20, and padding */
+    LEGENDRE_TERMS = 64, /* the most coefficients of a series */
+    DOMAINS_MAX =
+        64, /* the most different domains, or lengths, of series in one PSF; files have one or two */
+    PARAMETER_LANES = 8, /* the number of parameters of a domain is padded to a multiple of this */
+    SLOTS_MAX = 1024     /* the most values of a spot: Hermite orders up to 20 x 20, and padding */
 };
 
-/* Which parameter of a spot; Hermite coefficient (i, j) is PARAMETER_GH + i (degy + 1) + j, the tail follows.
- */
+/* The parameters of a spot. The Hermite coefficient of orders (i, j) in (x, y) is number PARAMETER_GH + i
+ * (degy + 1) + j; the parameters of the tail follow. x, y, sigmax and sigmay are in pixels. */
 enum parameter { PARAMETER_X, PARAMETER_Y, PARAMETER_SIGMAX, PARAMETER_SIGMAY, PARAMETER_GH };
 
-/* Series with one domain. */
+/* All series with one domain and one number of coefficients. */
 struct domain {
-    double wave_min, wave_max; /* Angstrom */
+    double wave_min, wave_max; /* the wavelengths at which u is -1 and 1, Angstrom */
     size_t ncoef;
-    size_t first, count; /* slots of the values, count a multiple of PARAMETER_LANES */
+    size_t first, count; /* the slots of their values; count is a multiple of PARAMETER_LANES */
     double *coef;        /* [spec][ncoef][count] */
 };
 
 struct spot_table {
-    size_t nspec, nparameter, nslot;
+    size_t nspec;      /* of the PSF */
+    size_t nparameter; /* of a spot */
+    size_t nslot;      /* of all domains, with their padding */
     size_t ndomain;
     struct domain domain[DOMAINS_MAX];
-    size_t *slot; /* [parameter]: where its value stands */
+    size_t *slot; /* [nparameter]: the slot of each parameter's value */
 };
 
-/* Arranges psf's series; STATUS_FORMAT when they have more domains or terms than there is room for. The
- * caller releases *table with spot_table_free(), whatever the status. */
+/* Arranges the series of a PSF. STATUS_FORMAT when they have more domains or terms than there is room for,
+ * STATUS_MEMORY when there is no memory. The caller releases *table with spot_table_free(), whatever the
+ * status.
+ */
 enum status spot_table_make(struct spot_table *table, const struct psf *psf, struct error *error);
 void spot_table_free(struct spot_table *table);
 
-/* P_k(u) of each domain at one wavelength. Beyond 5% outside a domain u is held there: padding may reach that
- * far; farther out a polynomial tells nothing. */
+/* The Legendre polynomials P_k(u) of each domain at one wavelength. The padding of patches may extend a
+ * little beyond a domain. Beyond 5% of its length u is held where it is there, since a polynomial says
+ * nothing farther out. */
 struct legendre_values {
-    double p[DOMAINS_MAX][LEGENDRE_TERMS];
-    bool is_defined; /* the wavelength is within that reach of the traces' domains */
+    double p[DOMAINS_MAX][LEGENDRE_TERMS]; /* [domain][k] */
+    bool is_defined;                       /* the wavelength is within 5% of the domains of the traces */
 };
 
-/* P_0(u) ... P_(n-1)(u) */
+/* p[k] = P_k(u) for k = 0 ... n - 1, by their recurrence. */
 TEAM_BODY void legendre_basis(double u, size_t n, double *p)
 {
     p[0] = 1;
@@ -59,10 +65,11 @@ TEAM_BODY void legendre_basis(double u, size_t n, double *p)
     }
 }
 
+/* Sets *values for a wavelength, in Angstrom. */
 TEAM_BODY void legendre_values_at(const struct spot_table *table, double wavelength,
                                   struct legendre_values *values)
 {
-    static const double reach = 1.1; /* largest |u| */
+    static const double u_max = 1.1; /* 5% of a domain, whose length is 2, beyond its ends */
 
     values->is_defined = true;
     for (size_t i = 0; i < table->ndomain; i++) {
@@ -71,12 +78,13 @@ TEAM_BODY void legendre_values_at(const struct spot_table *table, double wavelen
         bool has_trace = table->slot[PARAMETER_X] - domain->first < domain->count ||
                          table->slot[PARAMETER_Y] - domain->first < domain->count;
 
-        if (has_trace && !(fabs(u) < reach)) values->is_defined = false;
-        legendre_basis(fmax(-reach, fmin(reach, u)), domain->ncoef, values->p[i]);
+        if (has_trace && !(fabs(u) < u_max)) values->is_defined = false;
+        legendre_basis(fmax(-u_max, fmin(u_max, u)), domain->ncoef, values->p[i]);
     }
 }
 
-/* All parameters of spectrum spec: value[nslot], nslot <= SLOTS_MAX; parameter k stands at value[slot[k]]. */
+/* Evaluates all parameters of spectrum `spec` of the PSF by the members of a team: value[nslot], in which
+ * parameter k is value[slot[k]]. */
 TEAM_BODY void spot_parameters(struct member member, const struct spot_table *table, size_t spec,
                                const struct legendre_values *values, double *value)
 {

@@ -1,4 +1,4 @@
-/* unspot: dispatches to its subcommands, prints the one line of an error, sets the exit status. */
+/* unspot: runs a subcommand, prints the line of an error, and sets the exit status. */
 #include <stdio.h>
 #include <string.h>
 
@@ -49,7 +49,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
             status = commands[i].run(argc - 1, (const char **)argv + 1, &error);
-            /* of several ranks one has the text */
+            /* of several ranks only one has the text */
             if (status != STATUS_OK && error.text[0]) fprintf(stderr, "ERROR: %s\n", error.text);
             return status_exit_code(status);
         }

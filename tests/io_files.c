@@ -190,8 +190,9 @@ static struct cards make_cards(const char *const *lines)
     struct cards cards = {0};
 
     while (lines[cards.count]) cards.count++;
-    cards.text = malloc(cards.count * 80 + 81);
-    for (size_t i = 0; i < cards.count; i++) snprintf(cards.text + i * 80, 81, "%-80s", lines[i]);
+    cards.text = malloc((cards.count + 1) * CARD_SIZE + 1);
+    for (size_t i = 0; i < cards.count; i++)
+        snprintf(cards.text + i * CARD_SIZE, CARD_SIZE + 1, "%-80s", lines[i]);
     return cards;
 }
 

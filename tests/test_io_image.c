@@ -19,7 +19,7 @@
 static bool has_card(const struct cards *cards, const char *start)
 {
     for (size_t i = 0; i < cards->count; i++) {
-        if (strncmp(cards->text + i * 80, start, strlen(start)) == 0) return true;
+        if (strncmp(cards->text + i * CARD_SIZE, start, strlen(start)) == 0) return true;
     }
     return false;
 }
@@ -63,7 +63,7 @@ static void header_survives(void **state)
 {
     struct preproc got;
     struct error error;
-    char all[20 * 80 + 1] = "";
+    char all[20 * CARD_SIZE + 1] = "";
 
     (void)state;
     write_preproc("p.fits");
@@ -80,7 +80,7 @@ static void header_survives(void **state)
     assert_false(has_card(&got.header, "CONTINUE  'es too'"));
     assert_false(has_card(&got.header, "COMMENT   FITS (Flex"));
     assert_false(has_card(&got.header, "BZERO"));
-    memcpy(all, got.header.text, 80);
+    memcpy(all, got.header.text, CARD_SIZE);
     assert_string_equal(strtok(all, " "), "SIMPLE");
     preproc_free(&got);
 }

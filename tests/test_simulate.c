@@ -394,7 +394,8 @@ static void test_fibermap_and_dead_fiber(void **state)
     }
     assert_int_equal(dead, 1);
     assert_int_equal(sky, 4);
-    for (size_t k = 0; k < 80 * fibermap.header.count; k++) assert_true(fibermap.header.text[k] >= ' ');
+    for (size_t k = 0; k < CARD_SIZE * fibermap.header.count; k++)
+        assert_true(fibermap.header.text[k] >= ' ');
     assert_memory_equal(fibermap.header.text, "XTENSION= 'BINTABLE'", 20);
     table_free(&fibermap);
     exposure_free(&exposure);

@@ -113,7 +113,8 @@ void key_write_real(fitsfile *file, const char *name, double value, const char *
         snprintf(text, sizeof text, "%.*G", digits, value);
         if (strtod(text, NULL) == value) break;
     }
-    fits_write_key_dbl(file, name, value, -digits, comment, fits); /* negative: digits in all, as %G */
+    fits_write_key_dbl(file, name, value, -digits, comment,
+                       fits); /* a negative number of digits counts all of them, as %G does */
 }
 
 static void keyword_write(fitsfile *file, const struct keyword *keyword, int *fits)

@@ -1,4 +1,5 @@
-/* Header cards and keywords, from and to CFITSIO. Private to io/. */
+/* Header cards and keywords, from and to CFITSIO. Arguments called fits are CFITSIO's status: after a failure
+ * they are not 0, and calls do nothing. */
 #ifndef UNSPOT_IO_INTERNAL_CARDS_H
 #define UNSPOT_IO_INTERNAL_CARDS_H
 
@@ -8,24 +9,26 @@
 #include "io/internal/input.h"
 #include "io/keyword.h"
 
-/* Reads all cards of the current HDU, called name, but CHECKSUM and DATASUM; those of the uncompressed image
- * when it is tile-compressed. */
+/* Reads all cards of the current HDU, called name, but CHECKSUM and DATASUM. Of a tile-compressed image they
+ * are the cards of the uncompressed one. The caller frees cards->text, whatever the status. */
 enum status cards_read(struct input *input, const char *name, struct cards *cards, struct error *error);
 
-/* Copies cards to the current HDU but for those that describe the file's structure, EXTNAME, checksums, those
- * that keywords give anew, and BUNIT when unit is not NULL; then EXTNAME = name, the keywords, and BUNIT =
- * unit. CAMERA becomes lower case, as desispec writes it. cards and keywords may be NULL. */
+/* Copies cards to the current HDU, and writes EXTNAME = name, the keywords and, unless unit is NULL, BUNIT =
+ * unit after them. Left out are the cards that describe the file's structure, the checksums, and those that
+ * are written anew. The value of CAMERA becomes lower case, as desispec writes it. cards and keywords may be
+ * NULL. */
 void cards_write(fitsfile *file, const char *name, const struct cards *cards, const struct keywords *keywords,
                  const char *unit, int *fits);
 
-/* Writes one card of 80 characters; characters that FITS does not allow become '?', and a card whose keyword
- * CFITSIO refuses is left out: it is not worth the file. */
+/* Writes one card of CARD_SIZE characters. Characters that FITS does not allow become '?'. A card whose
+ * keyword CFITSIO refuses is left out, as it is not worth the file. */
 void card_write(fitsfile *file, const char *card, int *fits);
 
-/* Whether a card's keyword is name; with numbered, name followed by digits. */
+/* Whether a card's keyword is name or, with numbered, name followed by digits. */
 bool card_is(const char *card, const char *name, bool numbered);
 
-/* Writes a real number with as few of 15 to 17 digits as bring it back exactly. */
+/* Writes a real number with the fewest digits, of 15 to 17, that bring it back exactly. comment may be NULL.
+ */
 void key_write_real(fitsfile *file, const char *name, double value, const char *comment, int *fits);
 
 #endif

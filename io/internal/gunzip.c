@@ -12,8 +12,8 @@
 
 enum { CHUNK = 1 << 24, BUFFER = 1 << 18, DEFLATE_LIMIT = 1032 }; /* zlib's largest ratio is 1032 : 1 */
 
-/* The size that the end of a gzip file claims, plus one so that the end is seen without growing; not to be
- * trusted, as a truncated file ends in anything. */
+/* Returns the size that the end of a gzip file claims, plus one byte so that the end is seen without growing
+ * the memory. It is only a guess, as a truncated file ends in anything. */
 static size_t guess_size(const char *path, size_t bytes)
 {
     unsigned char tail[4];
@@ -76,7 +76,7 @@ enum status gunzip(const char *path, size_t bytes, void **memory, size_t *size, 
     gzbuffer(file, BUFFER);
     code = read_all(file, guess_size(path, bytes), memory, size);
     snprintf(text, sizeof text, "%s", gzerror(file, &(int){0}));
-    closed = gzclose_r(file); /* where a truncation between two reads is reported */
+    closed = gzclose_r(file); /* this call reports a truncation between two reads */
     if (code == Z_OK) code = closed;
     if (code != Z_OK) return gzip_error(path, code, text, error);
     return STATUS_OK;

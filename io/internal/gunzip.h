@@ -1,4 +1,4 @@
-/* Uncompresses gzip files in memory. */
+/* Uncompresses gzip files into memory. */
 #ifndef UNSPOT_IO_INTERNAL_GUNZIP_H
 #define UNSPOT_IO_INTERNAL_GUNZIP_H
 
@@ -6,7 +6,9 @@
 
 #include "base/status.h"
 
-/* Uncompresses a whole gzip file of `bytes` bytes into *memory, which the caller frees. */
+/* Uncompresses the gzip file path, which has `bytes` bytes, into *memory, which then has *size bytes. The
+ * caller frees *memory, whatever the status. STATUS_IO when the file cannot be read, is truncated or is
+ * damaged. */
 enum status gunzip(const char *path, size_t bytes, void **memory, size_t *size, struct error *error);
 
 #endif

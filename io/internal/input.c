@@ -9,7 +9,7 @@
 #include "io/internal/gunzip.h"
 #include "io/path.h"
 
-/* What CFITSIO says of these cases is not for users. */
+/* Finds the cases for which CFITSIO's messages are of no use to users. */
 static enum status check_file(struct input *input, bool *gzipped, struct error *error)
 {
     static const char simple[] = "SIMPLE  =";
@@ -31,7 +31,8 @@ static enum status check_file(struct input *input, bool *gzipped, struct error *
     if (!file) return error_set(error, STATUS_IO, "%s: cannot open: %s", input->path, strerror(errno));
     count = fread(start, 1, sizeof start, file);
     fclose(file);
-    if (count == 0) return error_set(error, STATUS_FORMAT, "%s: the file is empty", input->path);
+    if (count == 0)
+        return error_set(error, STATUS_FORMAT, "%s: the file is empty: copy or make it again", input->path);
     *gzipped = start[0] == 0x1f && start[1] == 0x8b;
     if (!*gzipped && memcmp(start, simple, sizeof start) != 0) {
         return error_set(error, STATUS_FORMAT, "%s: not a FITS file (it does not begin with SIMPLE)",
@@ -41,7 +42,7 @@ static enum status check_file(struct input *input, bool *gzipped, struct error *
     return STATUS_OK;
 }
 
-/* Up to size bytes of the (uncompressed) file at offset; returns how many there are. */
+/* Copies up to size bytes of the (uncompressed) file from offset on, and returns how many there are. */
 static size_t peek(const struct input *input, size_t offset, char *bytes, size_t size)
 {
     size_t count = input->size - offset < size ? input->size - offset : size;
@@ -68,9 +69,9 @@ static void append_name(struct input *input, int number)
     snprintf(input->names + length, sizeof input->names - length, "%s%s", length ? ", " : "", name);
 }
 
-/* CFITSIO reads what lies behind the end of a truncated file as zeros, or as the end of the list of HDUs; so
- * compare the size with what the headers promise. Bytes behind the last HDU are allowed by the standard,
- * unless they are the beginning of a header. */
+/* CFITSIO reads what lies behind the end of a truncated file as zeros, or as the end of the list of HDUs. So
+ * this compares the size of the file with what its headers promise. The standard allows bytes behind the last
+ * HDU; they are an error only when a header begins there. */
 static enum status check_structure(struct input *input, struct error *error)
 {
     LONGLONG head, data, end = 0;
@@ -83,9 +84,10 @@ static enum status check_structure(struct input *input, struct error *error)
         fits_get_hduaddrll(input->file, &head, &data, &end, &fits);
         if (fits || end < 0) break;
         if ((size_t)end > input->size) {
-            return error_set(error, STATUS_FORMAT,
-                             "%s: truncated: it has %zu bytes of the %lld that its headers promise",
-                             input->path, input->size, end);
+            return error_set(
+                error, STATUS_FORMAT,
+                "%s: truncated: it has %zu bytes of the %lld that its headers promise: copy or make it again",
+                input->path, input->size, end);
         }
         append_name(input, number);
     }
@@ -93,10 +95,10 @@ static enum status check_structure(struct input *input, struct error *error)
     if ((size_t)end >= input->size) return STATUS_OK;
     count = peek(input, (size_t)end, start, sizeof start);
     if (count > 0 && memcmp(start, "XTENSION", count) == 0) {
-        return error_set(
-            error, STATUS_FORMAT,
-            "%s: truncated or damaged: the header at byte %lld cannot be read (HDUs before it: %s)",
-            input->path, end, input->names);
+        return error_set(error, STATUS_FORMAT,
+                         "%s: truncated or damaged: the header at byte %lld cannot be read (HDUs before it: "
+                         "%s): copy or make it again",
+                         input->path, end, input->names);
     }
     return STATUS_OK;
 }
@@ -112,7 +114,7 @@ static enum status open_file(struct input *input, bool gzipped, struct error *er
         if (status != STATUS_OK) return status;
         fits_open_memfile(&input->file, "gunzipped", READONLY, &input->memory, &input->size, 0, NULL, &fits);
     } else {
-        /* ./ because CFITSIO expands ~ and skips leading blanks */
+        /* the name begins with ./ because CFITSIO expands ~ and skips leading blanks */
         snprintf(name, sizeof name, "%s%s", input->path[0] == '/' ? "" : "./", input->path);
         if (strlen(name) >= FLEN_FILENAME) {
             return error_set(error, STATUS_IO,

@@ -1,5 +1,5 @@
-/* Opens FITS files for reading through CFITSIO, with checks and messages that CFITSIO does not give. Private
- * to io/. A name is only ever a name of a file, never an expression. */
+/* Opens FITS files for reading through CFITSIO, with checks and messages that CFITSIO does not give. A name
+ * is only ever the name of a file, never one of CFITSIO's expressions. */
 #ifndef UNSPOT_IO_INTERNAL_INPUT_H
 #define UNSPOT_IO_INTERNAL_INPUT_H
 
@@ -9,17 +9,18 @@
 
 #include "base/status.h"
 
-/* Must not move while it is open: CFITSIO keeps the addresses of memory and size. */
+/* An open file. The structure must not move, as CFITSIO keeps the addresses of memory and size. */
 struct input {
     fitsfile *file;
     char path[4096]; /* the file that was opened, for messages: path.gz where path was asked for but absent */
     char names[512]; /* "IMAGE, IVAR, MASK": the HDUs it has, for messages */
-    void *memory;    /* the uncompressed file, when it is gzipped */
+    void *memory;    /* the uncompressed file when it is gzipped, else NULL */
     size_t size;     /* bytes, uncompressed */
 };
 
 /* Opens path, or path without or with .gz where only that exists, and verifies that the file holds all that
- * its headers promise. The caller calls input_close() whatever the status. */
+ * its headers promise. STATUS_IO when it cannot be read, STATUS_FORMAT when it is no FITS file or is
+ * truncated. The caller calls input_close(), whatever the status. */
 enum status input_open(const char *path, struct input *input, struct error *error);
 void input_close(struct input *input);
 

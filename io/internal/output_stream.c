@@ -26,7 +26,7 @@ static void report_failure(struct output_stream *stream)
 {
     char text[FLEN_STATUS];
 
-    if (!stream->fits) return; /* reported already */
+    if (!stream->fits) return; /* the failure was reported where it happened */
     fits_get_errstatus(stream->fits, text);
     if (stream->fits == MEMORY_ALLOCATION) {
         stream->status = memory_error(stream->error, "output file");
@@ -58,7 +58,7 @@ void output_stream_open(struct output_stream *stream, const char *path, struct e
     snprintf(stream->hdu, sizeof stream->hdu, "0");
     output_stream_note(stream, fits);
     if (fits) stream->file = NULL;
-    errno = 0; /* from here on it is of a failing write */
+    errno = 0; /* from here on errno belongs to a write that fails */
 }
 
 void output_stream_begin_hdu(struct output_stream *stream, const char *name)
@@ -100,7 +100,7 @@ static bool finite_in_file(const struct array *array, size_t first, size_t n)
         const double limit = array->bitpix == FLOAT_IMG ? (double)FLT_MAX : DBL_MAX;
 
         for (size_t i = 0; i < n; i++) {
-            if (!(fabs(value[i]) <= limit)) return false; /* so written, NaN is caught */
+            if (!(fabs(value[i]) <= limit)) return false; /* written in this way, the test catches NaN, too */
         }
     } else if (array->type == TFLOAT) {
         const float *value = (const float *)array->data + first;
@@ -112,7 +112,7 @@ static bool finite_in_file(const struct array *array, size_t first, size_t n)
     return true;
 }
 
-/* Row by row, so that CFITSIO's conversion needs no memory. */
+/* The data are written row by row, so that CFITSIO needs no memory to convert them. */
 void output_stream_data(struct output_stream *stream, const struct array *array)
 {
     size_t size = array->type == TDOUBLE ? sizeof(double) : sizeof(float);
@@ -144,7 +144,9 @@ void output_stream_image(struct output_stream *stream, const struct array *array
     output_stream_begin_hdu(stream, array->name);
     for (int i = 0; i < array->naxis; i++) axes[i] = (LONGLONG)array->shape[array->naxis - 1 - i];
     fits_create_imgll(stream->file, array->bitpix, array->naxis, axes, &fits);
-    while (!fits && !ignored) fits_delete_key(stream->file, "COMMENT", &ignored); /* two lines about FITS */
+    while (!fits && !ignored)
+        fits_delete_key(stream->file, "COMMENT",
+                        &ignored); /* removes CFITSIO's two lines about the FITS format */
     fits_clear_errmsg();
     cards_write(stream->file, array->name, cards, keywords, array->unit, &fits);
     fits_set_hdrsize(stream->file, SPARE_CARDS, &fits);
@@ -153,7 +155,8 @@ void output_stream_image(struct output_stream *stream, const struct array *array
     output_stream_end_hdu(stream);
 }
 
-/* CFITSIO ignores the result of its last fflush(): trust the size of the file only. */
+/* CFITSIO ignores the result of its last fflush(), so that only the size of the file tells whether all of it
+ * was written. */
 static void check_size(struct output_stream *stream, int reason)
 {
     struct stat info = {0};

@@ -26,7 +26,7 @@ static enum status column(const struct psf_table *table, const char *name, int *
                      name);
 }
 
-/* nspec and ncoef from COEFF's shape, which must agree with LEGDEG, FIBERMIN and FIBERMAX. */
+/* Sets nspec and ncoef from the shape of COEFF, which must agree with LEGDEG, FIBERMIN and FIBERMAX. */
 static enum status read_shape(struct psf_table *table, long repeat, struct error *error)
 {
     struct input *input = table->input;
@@ -53,7 +53,7 @@ static enum status read_shape(struct psf_table *table, long repeat, struct error
     return STATUS_OK;
 }
 
-/* Names are blank-padded. */
+/* Reads the names of all rows, without the blanks that pad them. */
 static enum status read_params(struct psf_table *table, int number, struct error *error)
 {
     int fits = 0;

@@ -22,9 +22,9 @@ static enum status check_shape(struct input *input, struct wanted *wanted, size_
     return status;
 }
 
-/* As 64-bit integers, because CFITSIO refuses to read negative numbers as unsigned ones; as doubles where the
- * image is compressed, because it does not uncompress to 64 bits. Compressed integers have 32 bits at most.
- */
+/* The pixels are read as 64-bit integers, because CFITSIO refuses to read negative numbers as unsigned ones.
+ * Where the image is compressed they are read as doubles, because CFITSIO does not uncompress to 64 bits;
+ * this is exact, as compressed integers have 32 bits at most. */
 int read_bits(struct input *input, size_t first, size_t count, void *scratch, uint32_t *bits)
 {
     const LONGLONG *integer = scratch;
@@ -37,8 +37,8 @@ int read_bits(struct input *input, size_t first, size_t count, void *scratch, ui
     if (fits) return fits;
     for (size_t i = 0; i < count; i++) {
         LONGLONG value = compressed ? (LONGLONG)real[i] : integer[i];
-        bool beyond =
-            value > UINT32_MAX || value < INT32_MIN; /* bits above 31 count as bit 31: none is lost */
+        bool beyond = value > UINT32_MAX ||
+                      value < INT32_MIN; /* a bit above 31 counts as bit 31, so that none is lost */
 
         bits[i] = (uint32_t)value | (beyond ? (uint32_t)1 << 31 : 0);
     }

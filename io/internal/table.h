@@ -10,8 +10,8 @@
  * the rows. The caller releases *table with table_free(), whatever the status. */
 enum status table_read(struct input *input, const char *name, struct table *table, struct error *error);
 
-/* Writes a table's rows and header word for word, as an HDU of this name; nothing when table->header.count is
- * 0. */
+/* Writes a table as an HDU called name: rows and header word for word, but for the cards that describe the
+ * structure. Writes nothing when table->header.count is 0. */
 void table_write(struct output_stream *stream, const char *name, const struct table *table);
 
 #endif

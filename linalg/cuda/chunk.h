@@ -1,4 +1,4 @@
-/* Batches in chunks, and the workspace of one. Private to the backend `cuda`. */
+/* Chunks of a batch, and the workspace of one. For the back-end `cuda` alone. */
 #ifndef UNSPOT_LINALG_CUDA_CHUNK_H
 #define UNSPOT_LINALG_CUDA_CHUNK_H
 
@@ -9,11 +9,12 @@
 #include "linalg/cuda/session.h"
 #include "linalg/offload/copies.h"
 
-/* A batch is done in chunks. Matrices: CUDA 13.0 refuses 32768 of order 4. Doubles: cuSOLVER counts them in
- * an int. Workspace: 250 matrices of order 518 fill the largest device. */
+/* A batch is solved in chunks, because CUDA 13.0 refuses 32768 matrices of order 4, cuSOLVER counts doubles
+ * in an int, and 512 MiB of workspace hold 250 matrices of order 518, which keep the largest device busy. */
 enum { CHUNK_MATRICES = 16384, CHUNK_WORK_BYTES = 512 << 20 };
 
-/* Systems of a chunk. doubles: of the largest array of one system; scratch: doubles of workspace for one. */
+/* The number of systems of a chunk. doubles: of the largest array of one system; scratch: doubles of
+ * workspace for one system. */
 static inline size_t chunk_size(size_t batch, size_t doubles, size_t scratch)
 {
     size_t chunk = min_size(min_size(batch, CHUNK_MATRICES), INT32_MAX / doubles);
@@ -22,14 +23,14 @@ static inline size_t chunk_size(size_t batch, size_t doubles, size_t scratch)
     return chunk > 0 ? chunk : 1;
 }
 
-/* Workspace of one chunk. Each operation takes what it needs. */
+/* The present chunk and its workspace, of which each operation takes what it needs. */
 struct matrix_chunk {
     const struct cuda_session *cuda;
     size_t count;    /* systems */
     double **l, **b; /* [count] pointers to the systems */
     int *info;       /* [count] */
     int *their_info; /* [count] the library's own */
-    double *scratch; /* [count]: inverse triangles or eigenvectors */
+    double *scratch; /* [count][...]: inverse triangles or eigenvectors */
 };
 
 /* The systems of a batch from number `first` on, at most `most`, as the next ones of *chunk. */
@@ -40,8 +41,8 @@ static inline struct linalg_dense next_part(struct matrix_chunk *chunk, const st
     return linalg_dense_part(dense, first, chunk->count);
 }
 
-/* From the device to the caller; n + 1 where that, or what came before it, failed. Then, too, the workspace
- * is not left before the device is done with it. */
+/* Copies the info of a chunk to the caller; it becomes n + 1 where that fails or the chunk was not `done`.
+ * Then, too, the device has finished with the workspace on return. */
 static inline void report(bool done, size_t n, const struct matrix_chunk *chunk, int *info)
 {
     if (!done) cuda_finish(chunk->cuda);

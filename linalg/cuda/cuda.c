@@ -1,4 +1,5 @@
-/* cuSOLVER and cuBLAS: batches on device memory. Between their calls, loops of OpenMP prepare and check. */
+/* The back-end `cuda`: cuSOLVER and cuBLAS on batches in device memory. Between their calls, loops of OpenMP
+ * prepare and check the data. */
 #include <stdint.h>
 
 #include "linalg/backend.h"
@@ -86,7 +87,8 @@ static size_t cuda_cholesky_solve_bytes(const struct linalg_dense *dense)
     return solve_layout(&chunk, solve_chunk_size(dense), NULL);
 }
 
-/* By two triangular systems: cuSOLVER's solver, potrsBatched() of version 12.0, writes above L's diagonal. */
+/* Solves two triangular systems, because cuSOLVER's own solver, potrsBatched() of version 12.0, writes above
+ * the diagonal of L. */
 static bool solve_chunk(const struct matrix_chunk *chunk, const struct linalg_dense *part)
 {
     const size_t n = part->n, nrhs = part->nrhs;
@@ -152,7 +154,7 @@ static size_t cuda_inverse_blocks_bytes(const struct linalg_dense *dense)
     return blocks_layout(&chunk, blocks_rows(dense), blocks_chunk_size(dense), NULL);
 }
 
-/* scratch = T⁻¹ of the trailing triangles T of L. */
+/* Sets scratch to the inverses T⁻¹ of the trailing triangles T of L. */
 static bool invert_triangles(const struct matrix_chunk *chunk, const struct linalg_dense *part)
 {
     const struct cuda_session *cuda = chunk->cuda;

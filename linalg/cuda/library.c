@@ -1,4 +1,4 @@
-/* Opens CUDA's libraries. */
+/* Opens the libraries of CUDA. */
 #include "linalg/cuda/library.h"
 
 #include <dlfcn.h>
@@ -11,8 +11,8 @@ enum { RUNTIME, BLAS, SOLVER, LIBRARIES, FOLDERS = 4, PATH_SIZE = 4096 };
 
 const char *const cuda_versions[CUDA_VERSIONS] = {"13", "12"};
 
-/* Libraries of different versions of CUDA do not go together. The folders: where toolkits are when the
- * dynamic linker has not been told. */
+/* The libraries of one version of CUDA, which do not work together with those of another, and the folders
+ * where toolkits are installed when the dynamic linker has not been told. */
 static const struct version {
     const char *soname[LIBRARIES], *folder[FOLDERS];
 } versions[CUDA_VERSIONS] = {
@@ -32,8 +32,9 @@ static void *open_file(const char *path, char *why, size_t why_size)
     return handle;
 }
 
-/* The linker's own search comes first: LD_LIBRARY_PATH is how a user or a module chooses a toolkit. `why` is
- * of that search, unless there is a file in one of the folders: what is wrong with that says more. */
+/* The linker's own search comes first, because users and modules choose a toolkit by LD_LIBRARY_PATH. `why`
+ * tells of that search, unless there is a file in one of the folders: what is wrong with that file says more.
+ */
 static void *open_usual(const struct version *version, int library, char *why, size_t why_size)
 {
     void *handle = open_file(version->soname[library], why, why_size);
@@ -57,7 +58,8 @@ static void *open_library(const struct version *version, int library, char *why,
     return open_file(path, why, why_size);
 }
 
-/* memcpy: C has no cast from the pointer that dlsym() returns to one to a function. */
+/* Looks up a function; false when it is missing. memcpy() is used because C has no cast from the pointer that
+ * dlsym() returns to a pointer to a function. */
 static bool find(void *handle, const char *name, void *function)
 {
     void *symbol = dlsym(handle, name);

@@ -1,7 +1,7 @@
-/* What unspot uses of cuSOLVER, cuBLAS and the CUDA runtime, opened at run time: so nothing of CUDA is needed
- * to build or to start. The prototypes are unspot's own: handles are void *, enumerations int; the compiler
- * checks them against NVIDIA's wherever those are found (tests/cuda_headers.c). Every function returns 0 or
- * an error's number. */
+/* What unspot uses of cuSOLVER, cuBLAS and the CUDA runtime. They are opened at run time, so that nothing of
+ * CUDA is needed to build or to start. The prototypes are unspot's own, in which handles are void * and
+ * enumerations int; the compiler checks them against NVIDIA's headers wherever those are found
+ * (tests/cuda_headers.c). Every function returns 0 or the number of an error. */
 #ifndef UNSPOT_LINALG_CUDA_LIBRARY_H
 #define UNSPOT_LINALG_CUDA_LIBRARY_H
 
@@ -52,7 +52,7 @@ struct cuda_pointer {
     X(SOLVER, cusolverDnDpotrfBatched,                                                                       \
       (void *solver, int fill, int n, double *a[], int lda, int *info, int batch))
 
-/* CUDA 12.6.2 and later; the better one. */
+/* The eigensolver of CUDA 12.6.2 and later, which is preferred. */
 #define CUDA_SYEV_FUNCTIONS(X)                                                                               \
     X(SOLVER, cusolverDnCreateParams, (void **parameters))                                                   \
     X(SOLVER, cusolverDnXsyevBatched_bufferSize,                                                             \
@@ -63,7 +63,7 @@ struct cuda_pointer {
        int typew, void *w, int compute, void *device_work, size_t device_bytes, void *host_work,             \
        size_t host_bytes, int *info, int64_t batch))
 
-/* Before that. */
+/* The eigensolver of earlier versions. */
 #define CUDA_SYEVJ_FUNCTIONS(X)                                                                              \
     X(SOLVER, cusolverDnCreateSyevjInfo, (void **jacobi))                                                    \
     X(SOLVER, cusolverDnDsyevjBatched_bufferSize,                                                            \
@@ -87,8 +87,8 @@ enum { CUDA_VERSIONS = 2 };
 
 extern const char *const cuda_versions[CUDA_VERSIONS];
 
-/* Opens the three libraries of one version of CUDA, 0 ... CUDA_VERSIONS - 1; false: `why` says why not. What
- * has been opened stays for the life of the process, as CUDA does not like to leave. */
+/* Opens the three libraries of one version of CUDA, 0 ... CUDA_VERSIONS - 1. False when that fails; then
+ * `why` is one line on the reason. What has been opened stays open for the life of the process. */
 bool cuda_library_open(struct cuda_library *library, int version, char *why, size_t why_size);
 
 #endif

@@ -7,11 +7,11 @@
 #include "device/device.h"
 #include "linalg/cuda/loops.h"
 
-/* The state that libraries of their own kind force on us: handles take a second and much memory to make, and
- * belong to one device. Like everything on a device, it is the main thread's. */
+/* The one session of the process: handles take a second and much memory to make, and belong to one device.
+ * Like everything on a device, it is used by the main thread only. */
 static struct {
     bool opened;
-    struct cuda_session tried[CUDA_VERSIONS]; /* those that failed: CUDA's libraries do not like to leave */
+    struct cuda_session tried[CUDA_VERSIONS]; /* one for each version; nothing that was opened is closed */
     const struct cuda_session *session;       /* the one in use, or NULL */
     char description[256], why[1024], trouble[256];
 } state;
@@ -29,8 +29,9 @@ bool cuda_finish(const struct cuda_session *session)
     return cuda_call(session, cudaStreamSynchronize, session->stream);
 }
 
-/* A region of OpenMP's runs first: it makes the device's primary context this thread's, for CUDA to share.
- * And the memory must be CUDA's: OpenMP's device may be another kind of processor, or the host. */
+/* Finds CUDA's number of the device that OpenMP uses. A target region runs first, so that CUDA shares the
+ * context that it makes current in this thread. OpenMP's device may be another kind of processor, or the
+ * host: so the memory must be known to CUDA as a device's. */
 static bool find_device(struct cuda_session *session)
 {
     struct cuda_pointer pointer = {0};

@@ -4,20 +4,21 @@
 #include "linalg/cuda/chunk.h"
 #include "linalg/cuda/loops.h"
 
-/* What the eigensolver wants, of the device and of the host. */
+/* The workspace that the eigensolver needs, on the device and on the host. */
 struct needs {
     size_t device, host; /* bytes */
 };
 
-/* A chunk's arrays, and the eigenvalues and the eigensolver's workspace. */
+/* The arrays of a chunk, with the eigenvalues and the workspace of the eigensolver. */
 struct eigen {
     struct matrix_chunk chunk;
     double *value; /* [count][n] */
     void *work, *host_work;
-    struct needs has, needs; /* bytes of work and host_work; what the present chunk needs of them */
+    struct needs has, needs; /* bytes of work and host_work, and how many of them the present chunk needs */
 };
 
-/* cuSOLVER is given an address that it must not use: some of its functions do not take NULL. */
+/* Asks cuSOLVER how much workspace it needs. The address that it is given is not used, but some of its
+ * functions do not take NULL. */
 static bool ask_needs(const struct cuda_session *cuda, size_t n, size_t count, struct needs *needs)
 {
     const double *any = cuda->scratch;
@@ -37,7 +38,7 @@ static bool ask_needs(const struct cuda_session *cuda, size_t n, size_t count, s
     return done;
 }
 
-/* For all chunks: the last one is smaller, which need not mean that it needs less. */
+/* The workspace for all chunks of a batch: the last one is smaller, but may need more. */
 static bool ask_most(const struct cuda_session *cuda, size_t n, size_t batch, size_t count,
                      struct needs *most)
 {
@@ -79,7 +80,7 @@ size_t cuda_inverse_sqrt_bytes(const struct linalg_dense *dense)
     return bytes;
 }
 
-/* The eigenvectors replace the matrices in scratch. cuSOLVER 11.7.1.2 needs a workspace of zeros. */
+/* Replaces the matrices in scratch by their eigenvectors. cuSOLVER 11.7.1.2 needs a workspace of zeros. */
 static bool decompose(const struct eigen *eigen, size_t n)
 {
     const struct matrix_chunk *chunk = &eigen->chunk;
@@ -99,7 +100,7 @@ static bool decompose(const struct eigen *eigen, size_t n)
                      (int)chunk->count);
 }
 
-/* No NaN comes to the eigensolver, which may not end on one: an identity does in its place. */
+/* The eigensolver might never end on a NaN: a matrix that has one is replaced by an identity. */
 static bool sqrt_chunk(struct eigen *eigen, size_t n, double *a)
 {
     const struct matrix_chunk *chunk = &eigen->chunk;

@@ -1,4 +1,4 @@
-/* Inverse square roots by the eigenvectors of cuSOLVER. Private to the backend `cuda`. */
+/* Inverse square roots by the eigenvectors of cuSOLVER: members of struct linalg, see linalg/backend.h. */
 #ifndef UNSPOT_LINALG_CUDA_SQRT_H
 #define UNSPOT_LINALG_CUDA_SQRT_H
 

@@ -102,16 +102,10 @@ TEAM_BODY int tile_cholesky(tile a)
     return TILE;
 }
 
-/* A diagonal tile in a member's own registers. */
-struct own_tile {
-    tile l;               /* its lower triangle */
-    double inverse[TILE]; /* 1 / the pivots of its factor */
-};
-
-/* tile_cholesky() in a member's own registers. Every member of a team does it, so that none has to wait. */
-TEAM_BODY int tile_factor(struct own_tile *diagonal)
+/* tile_cholesky() in a member's own registers: the lower triangle of the factored tile, and inverse[TILE], 1
+ * / its pivots. Every member of a team does it, so that none has to wait. */
+TEAM_BODY int tile_factor(tile own, double *inverse)
 {
-    double(*own)[TILE] = diagonal->l, *inverse = diagonal->inverse;
     int bad = TILE;
 
     DEVICE_UNROLL
@@ -130,10 +124,9 @@ TEAM_BODY int tile_factor(struct own_tile *diagonal)
 }
 
 /* Row i of a := a L⁻ᵀ, with the factored diagonal tile in registers. */
-TEAM_BODY void tile_solve_row(int i, tile a, struct own_tile *diagonal)
+TEAM_BODY void tile_solve_row(int i, tile a, tile own, const double *inverse)
 {
-    const double *inverse = diagonal->inverse;
-    double(*own)[TILE] = diagonal->l, row[TILE];
+    double row[TILE];
 
     DEVICE_UNROLL
     for (int k = 0; k < TILE; k++) row[k] = a[k][i];
@@ -238,13 +231,12 @@ TEAM_BODY void band_solve(struct member member, const struct band_system *system
 
 /* band_solve_down() with the factored diagonal tile in registers. head[TILE] gets the rows of column c, which
  * the caller stores once nobody reads the old ones any more. */
-TEAM_BODY void solve_down_factored(struct member member, const struct band_system *system, size_t c,
-                                   struct own_tile *diagonal, double *head)
+TEAM_BODY void solve_down_factored(struct member member, const struct band_system *system, size_t c, tile own,
+                                   const double *inverse, double *head)
 {
     struct part part = part_of(member);
-    const double *inverse = diagonal->inverse;
-    double(*own)[TILE] = diagonal->l, *x = system->x;
     tile *column = band_column(system, c);
+    double *x = system->x;
 
     DEVICE_UNROLL
     for (int k = 0; k < TILE; k++) head[k] = x[c * TILE + (size_t)k];
@@ -270,8 +262,8 @@ TEAM_BODY int team_finish_column(struct member member, const struct band_system 
     struct part part = part_of(member);
     size_t below = band_below(system->ntile, system->tband, c);
     tile *column = band_column(system, c);
-    struct own_tile diagonal;
-    double(*own)[TILE] = diagonal.l, head[TILE], *x = system->x;
+    double inverse[TILE], head[TILE], *x = system->x;
+    tile own;
     int bad;
 
     DEVICE_UNROLL
@@ -279,10 +271,10 @@ TEAM_BODY int team_finish_column(struct member member, const struct band_system 
         DEVICE_UNROLL
         for (int i = k; i < TILE; i++) own[k][i] = column[0][k][i];
     }
-    bad = tile_factor(&diagonal);
-    for (part_tiles(part, d, below)) tile_solve_row(part.i, column[d], &diagonal);
+    bad = tile_factor(own, inverse);
+    for (part_tiles(part, d, below)) tile_solve_row(part.i, column[d], own, inverse);
     team_sync(member); /* column[0] is no longer read, column[d] is seen */
-    if (x) solve_down_factored(member, system, c, &diagonal, head);
+    if (x) solve_down_factored(member, system, c, own, inverse, head);
     if (member.index == 0) {
         DEVICE_UNROLL
         for (int k = 0; k < TILE; k++) {

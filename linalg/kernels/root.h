@@ -1,12 +1,13 @@
-/* Square root of a banded matrix that is known by the band of its inverse: the bodies that every backend
- * runs.
+/* The square root of a banded matrix S that is known by the band of its inverse C: the bodies that every
+ * back-end but the reference runs. They have two steps, in both of which LANES independent lanes are the
+ * innermost index of the arrays:
  *
- * Two steps, both with LANES independent lanes as the innermost index of their arrays:
- *  - complete: S from the band of C = S⁻¹; a lane is one window of C along the diagonal;
- *  - root: S^(1/2) as a rational function of S; a lane is one of its poles.
- * A CPU's thread has all lanes in a register or two, each thread of a device's team has one. There, where the
- * band is narrow, root_window.h takes the place of most that is here: `order`, a constant, says so; 0: not.
- */
+ *  - complete: S from the band of C; a lane is one window of C along the diagonal;
+ *  - root: Q = S^(1/2) as a rational function of S; a lane is one of its poles.
+ *
+ * A thread of a CPU has all lanes in a register or two; each member of a team on a device has one. Where the
+ * band is narrow, root_window.h replaces most of this file on a device. The constant `order` says so: it is
+ * the bandwidth that root_window.h is compiled for, or 0 where this file's own loops run. */
 #ifndef UNSPOT_LINALG_KERNELS_ROOT_H
 #define UNSPOT_LINALG_KERNELS_ROOT_H
 
@@ -19,29 +20,33 @@
 #include "linalg/kernels/poles.h"
 #include "linalg/kernels/root_window.h"
 
-/* The lanes, that is poles, of each of a system's members: all, or one. */
+/* How many lanes each member that works on a system has: all, or one. */
 TEAM_BODY int root_width(struct member lane)
 {
     return lane.count == 1 ? LANES : 1;
 }
 
-/* sum -= a b */
+/* sum[width] -= a[width] b[width] */
 TEAM_BODY void lanes_subtract(int width, double *sum, const double *a, const double *b)
 {
 #pragma omp simd
     for (int k = 0; k < width; k++) sum[k] -= a[k] * b[k];
 }
 
+/* to[width] = from[width] */
 TEAM_BODY void lanes_copy(int width, double *to, const double *from)
 {
 #pragma omp simd
     for (int k = 0; k < width; k++) to[k] = from[k];
 }
 
-/* Columns j ... of S = G diag(1/v) Gᵀ, one a lane. Column j of G comes from the regression of unknown j on
- * the `band` unknowns that follow it, Σ_q C[j+1+p, j+1+q] a_q = C[j+1+p, j],   v = C[j, j] - Σ_p a_p C[j+1+p,
- * j],   G[j+1+p, j] = -a_p,  G[j, j] = 1: the factor of the one matrix with this bandwidth whose inverse has
- * C's band. */
+/* Columns j, j + 1, ... of G and v in S = G diag(1/v) Gᵀ, one a lane. Column j of G comes from the regression
+ * of unknown j on the `band` unknowns that follow it:
+ *
+ *     Σ_q C[j+1+p, j+1+q] a_q = C[j+1+p, j],   v = C[j, j] - Σ_p a_p C[j+1+p, j],   G[j, j] = 1,   G[j+1+p,
+ * j] = -a_p
+ *
+ * This is the factor of the one matrix with this bandwidth whose inverse has the band of C. */
 TEAM_BODY void complete_columns(struct member lane, size_t band, size_t j, const struct root_arrays *arrays)
 {
     const int width = root_width(lane), first = lane.index;
@@ -96,7 +101,7 @@ TEAM_BODY void complete_columns(struct member lane, size_t band, size_t j, const
     lanes_copy(width, arrays->v + j, rest);
 }
 
-/* Row i ... of S's diagonal d from G and 1/v. */
+/* Rows i, i + 1, ... of diagonal d of S from G and 1/v, one a lane. */
 TEAM_BODY void complete_rows(int width, size_t band, size_t d, size_t i, const struct root_arrays *arrays)
 {
     const size_t stride = arrays->stride;
@@ -111,15 +116,15 @@ TEAM_BODY void complete_rows(int width, size_t band, size_t d, size_t i, const s
     lanes_copy(width, arrays->s + d * stride + i, sum);
 }
 
-/* Any member may find it. */
+/* Sets *info of a system; any of its members may do so. */
 TEAM_BODY void root_set_info(const struct root_arrays *arrays, int value)
 {
 #pragma omp atomic write
     *arrays->info = +value; /* +: else gcc 12 takes value for unused */
 }
 
-/* S's diagonals 0 ... band from C's; info 1 when C is not positive definite. Outside 0 ... n - 1 C must be
- * the identity, and v infinite before column 0. */
+/* Computes diagonals 0 ... band of S from those of C; info becomes 1 when C is not positive definite. The
+ * padding of the arrays must be as root_load() leaves it. */
 TEAM_BODY void complete_band(struct member lane, size_t order, size_t n, size_t band,
                              const struct root_arrays *arrays)
 {
@@ -146,7 +151,8 @@ TEAM_BODY void complete_band(struct member lane, size_t order, size_t n, size_t 
     team_sync(lane);
 }
 
-/* Copies a system in, with the padding that the kernels ask for. */
+/* Copies a system into *arrays. In the padding after the last row C becomes the identity; G and v become 0 in
+ * the padding before the first column, so that what is read there does not count. */
 TEAM_BODY void root_load(struct member lane, const struct linalg_root *root, size_t system,
                          const struct root_arrays *arrays)
 {
@@ -164,7 +170,7 @@ TEAM_BODY void root_load(struct member lane, const struct linalg_root *root, siz
             to[i] = i >= ROOT_PAD && j + d < n ? c[d * n + j] : j < n ? 0 : outside;
         }
     }
-    for (team_share(lane, i, ROOT_PAD)) { /* what is read beside the matrix counts nothing, whatever it was */
+    for (team_share(lane, i, ROOT_PAD)) {
         v[i] = 0;
         for (size_t d = 0; d < rows; d++) g[d * stride + i] = 0;
     }
@@ -175,8 +181,8 @@ TEAM_BODY void root_load(struct member lane, const struct linalg_root *root, siz
     team_sync(lane);
 }
 
-/* Largest sum of absolute values in a row of a banded symmetric matrix: no eigenvalue is larger. largest: one
- * number for each member. */
+/* The largest sum of absolute values in a row of a banded symmetric matrix; no eigenvalue is larger. largest:
+ * scratch, one number for each member. */
 TEAM_BODY double largest_row_sum(struct member lane, size_t n, size_t band, size_t stride,
                                  const double *diagonals, double *largest)
 {
@@ -197,23 +203,22 @@ TEAM_BODY double largest_row_sum(struct member lane, size_t n, size_t band, size
     return own;
 }
 
-/* One system of a batch, for the members that work on it together. */
-struct root_system {
-    const struct linalg_root *root; /* the batch */
-    size_t number;                  /* of the system in its batch */
-    const struct root_arrays *arrays;
-    bool stores; /* whether its results are kept; false: other members work on the same system */
-};
+/* The system of a batch that the members of a part of a team work on: where a team has more parts than there
+ * are systems left, `number` is beyond the last, and the part does the last one for nothing. */
+TEAM_BODY size_t root_system(const struct linalg_root *root, size_t number)
+{
+    return number < root->batch ? number : root->batch - 1;
+}
 
-/* First step: S, its condition number and its edge. Returns a lower bound of S's eigenvalues. */
-TEAM_BODY double root_complete(struct member lane, size_t order, const struct root_system *own)
+/* First step: S, and for system `number`, unless it is beyond the last, its condition number and its edge.
+ * Returns a lower bound of S's eigenvalues. */
+TEAM_BODY double root_complete(struct member lane, size_t order, const struct linalg_root *root,
+                               const struct root_arrays *arrays, size_t number)
 {
     /* The band of C holds most of each row, not all of it: half of the bound that follows from it is safe. */
     static const double safety = 0.5;
-    const struct linalg_root *root = own->root;
-    const struct root_arrays *arrays = own->arrays;
-    const size_t system = own->number;
-    const bool stores = own->stores;
+    const size_t system = root_system(root, number);
+    const bool stores = number < root->batch;
     const size_t n = root->n, band = root->band, stride = arrays->stride;
     const double *s = arrays->s;
     double *edge = root->edge + system * n, smallest, largest;
@@ -231,14 +236,15 @@ TEAM_BODY double root_complete(struct member lane, size_t order, const struct ro
     return smallest;
 }
 
-/* Column i of L and D. Sums run from the farthest column to the nearest, which is ready last. */
+/* Column i of L and D in S + shift = L D Lᵀ, for each lane's shift. Sums run from the farthest column to the
+ * nearest, which is ready last. */
 TEAM_BODY void factor_column(struct member lane, size_t i, size_t band, const double *shift,
                              const struct root_arrays *arrays)
 {
     const int width = root_width(lane), first = lane.index;
     const double *s = arrays->s + i;
     const size_t stride = arrays->stride, before = i < band ? i : band;
-    lanes *column = arrays->l + i * band, *scaled = arrays->window; /* the window is needed later only */
+    lanes *column = arrays->l + i * band, *scaled = arrays->window; /* the window itself is needed later */
     double pivot[LANES];
 
     for (int k = 0; k < width; k++) pivot[k] = s[0] + shift[k];
@@ -294,8 +300,8 @@ TEAM_BODY void solve_up(struct member lane, size_t i, size_t n, size_t band, con
     lanes_copy(width, x[i] + first, sum);
 }
 
-/* Column i of Z = (S + shift)⁻¹ by Takahashi's recurrence, which needs the band columns after it only:
- * window[column mod ring][distance 0 ... band]. Rows beyond the last are 0. */
+/* Column i of Z = (S + shift)⁻¹ by Takahashi's recurrence, which needs only the `band` columns after it. They
+ * are in window[column mod ROOT_RING][distance = 0 ... band]; rows beyond the last are 0. */
 TEAM_BODY void inverse_column(struct member lane, size_t i, size_t n, size_t band,
                               const struct root_arrays *arrays)
 {
@@ -325,7 +331,7 @@ TEAM_BODY void inverse_column(struct member lane, size_t i, size_t n, size_t ban
     lanes_copy(width, column[0] + first, diagonal);
 }
 
-/* Σ weight (unit - shift x) over a member's lanes */
+/* Σ weight (unit - shift x) over a member's lanes. */
 TEAM_BODY double sum_poles(int width, const double *weight, const double *shift, double unit, const double *x)
 {
     double term[LANES], sum = 0;
@@ -336,7 +342,7 @@ TEAM_BODY double sum_poles(int width, const double *weight, const double *shift,
     return sum;
 }
 
-/* out[v * stride] += Σ_k sum[k][v] over the members, of `count` values. */
+/* out[v * stride] += Σ_k sum[k][v] over the members k, for v = 0 ... count - 1. */
 TEAM_BODY void add_over_members(struct member lane, size_t count, size_t stride, const double *sum,
                                 double *out)
 {
@@ -350,10 +356,11 @@ TEAM_BODY void add_over_members(struct member lane, size_t count, size_t stride,
     team_sync(lane);
 }
 
-/* Adds the terms of LANES poles to Q = Σ weight S (S + shift)⁻¹ = Σ weight (1 - shift (S + shift)⁻¹):
- * product[nvec][stride] += Q v for v[nvec][stride], and Q's diagonals root[half + 1][stride], which follow
- * it in memory. One sweep down the matrix and one up: of long matrices the factor then passes through the
- * cache twice. */
+/* Adds the terms of LANES poles to Q = Σ weight S (S + shift)⁻¹ = Σ weight (1 - shift (S + shift)⁻¹): to Q v
+ * in product[nvec][stride], for vector[nvec][stride], and to the diagonals of Q in root[half + 1][stride],
+ * which follow it in memory. It sweeps down the matrix once and up once, so that the factor of a long matrix
+ * passes through the cache twice.
+ */
 TEAM_BODY void add_poles(struct member lane, const struct linalg_root *root, const double *shift,
                          const double *weight, const struct root_arrays *arrays)
 {
@@ -387,7 +394,7 @@ TEAM_BODY void add_poles(struct member lane, const struct linalg_root *root, con
     }
 }
 
-/* Copies a system's results out; info 2 when one is not finite. */
+/* Copies the results of a system to its batch; info becomes 2 when one is not finite. */
 TEAM_BODY void root_store(struct member lane, const struct linalg_root *root, size_t system,
                           const struct root_arrays *arrays)
 {
@@ -409,14 +416,21 @@ TEAM_BODY void root_store(struct member lane, const struct linalg_root *root, si
     }
 }
 
-/* Second step: Q from S. smallest: what the first step returned. poles: the table for S's condition number,
- * or NULL when there is none, and so no root. count: the number of poles to take, a multiple of LANES and at
- * least that of the table. Returns info as linalg/linalg.h defines it for linalg_band_root(). */
-TEAM_BODY int root_take(struct member lane, size_t order, const struct root_system *own, double smallest,
-                        const struct poles *poles, size_t count)
+/* What a root is summed from. */
+struct root_poles {
+    double smallest;           /* the lower bound of S's eigenvalues that the first step returned */
+    const struct poles *poles; /* the table for S's condition number; NULL: there is none, and so no root */
+    size_t count;              /* terms to sum, a multiple of LANES and at least those of the table */
+};
+
+/* Second step: Q from S for system `number`, as in the first step. Returns info as linalg/linalg.h defines it
+ * for linalg_band_root(). */
+TEAM_BODY int root_take(struct member lane, size_t order, const struct linalg_root *root,
+                        const struct root_arrays *arrays, size_t number, struct root_poles from)
 {
-    const struct linalg_root *root = own->root;
-    const struct root_arrays *arrays = own->arrays;
+    const struct poles *poles = from.poles;
+    const double smallest = from.smallest;
+    const size_t count = from.count;
     const int width = root_width(lane);
     const bool is_good = *arrays->info == 0 && poles;
 
@@ -436,7 +450,7 @@ TEAM_BODY int root_take(struct member lane, size_t order, const struct root_syst
         else
             add_poles(lane, root, shift, weight, arrays);
     }
-    if (is_good && own->stores) root_store(lane, root, own->number, arrays);
+    if (is_good && number < root->batch) root_store(lane, root, number, arrays);
     team_sync(lane);
     return *arrays->info == 0 && !poles ? 2 : *arrays->info;
 }

@@ -1,7 +1,8 @@
-/* The arrays of one system of which a square root is taken, see root_kernel.h.
+/* The arrays of one system of which linalg/kernels/root.h takes the square root.
  *
- * Diagonals are stored one after another: c[d * stride + j] = C[j + d, j]. Rows of `stride` have ROOT_PAD
- * elements before j = 0 and at least ROOT_PAD + LANES after j = n - 1, so that no lane needs a condition. */
+ * Diagonals are stored one after another: c[d * stride + j] = C[j + d, j]. Each row of `stride` numbers has
+ * ROOT_PAD elements before j = 0 and at least ROOT_PAD + LANES after j = n - 1, so that no lane needs a
+ * condition. */
 #ifndef UNSPOT_LINALG_KERNELS_ROOT_ARRAYS_H
 #define UNSPOT_LINALG_KERNELS_ROOT_ARRAYS_H
 
@@ -12,25 +13,29 @@
 
 enum { LANES = 16, ROOT_BAND = LINALG_ROOT_BAND_MAX, ROOT_RING = ROOT_BAND + 1, ROOT_PAD = 32 };
 
-/* What root_window.h is made for: bands up to one of these, and so many vectors. */
+/* root_window.h is compiled for bands up to ROOT_NARROW and up to ROOT_ORDER, and for ROOT_VECTORS vectors.
+ */
 enum { ROOT_NARROW = 8, ROOT_ORDER = 10, ROOT_VECTORS = 2 };
 
-/* In memory all lanes; a member's own numbers use the first ones. */
+/* A number of each lane. A member that has one lane uses the element of its index. */
 typedef double lanes[LANES];
 
-/* One system's arrays: rows of `stride` doubles, column 0 at ROOT_PAD. */
+/* The arrays of one system. Those of doubles, except sum, have rows of `stride`, and point to column 0 of the
+ * first. */
 struct root_arrays {
     size_t stride;
-    double *c, *g, *v, *s;
-    double *vector, *product, *root;
-    double *sum;    /* [LANES][max(nvec + half + 1, TEAM_SUMS)]: what each member has for one column */
-    lanes *l;       /* [max(n, band)][root_width_of_l()]: factors of S + shift = L D Lᵀ,
-                       l[i * width + p - 1] = L[i + p, i] */
-    lanes *pivot;   /* [max(n, band)]: D */
+    double *c, *s;            /* [band + 1]: diagonals of C and S */
+    double *g, *v;            /* [band + 1], [1]: G and then 1/v in S = G diag(1/v) Gᵀ */
+    double *vector, *product; /* [nvec]: see struct linalg_root */
+    double *root;             /* [half + 1]: diagonals of Q, behind product in memory */
+    double *sum;  /* [LANES][max(nvec + half + 1, TEAM_SUMS)]: each member's sums for one column */
+    lanes *l;     /* [max(n, band)][root_width_of_l()]: factors of S + shift = L D Lᵀ, l[i * width + p - 1] =
+                     L[i + p, i] */
+    lanes *pivot; /* [max(n, band)]: D */
     lanes *inverse; /* [max(n, band)]: 1/D */
     lanes *x;       /* [nvec][max(n, band)]: solutions */
-    lanes *window;  /* [ROOT_RING][band + 1] */
-    int *info;      /* as in linalg.h; any member may set it */
+    lanes *window;  /* [ROOT_RING][band + 1]: the last columns of (S + shift)⁻¹ */
+    int *info;      /* as in linalg/linalg.h; any member may set it */
 };
 
 /* Doubles in a row. */
@@ -39,7 +44,7 @@ TEAM_BODY size_t root_stride(size_t n)
     return (n + 2 * ROOT_PAD + LANES + 7) / 8 * 8;
 }
 
-/* Numbers that each member has for one column. */
+/* Doubles of sum. */
 TEAM_BODY size_t root_nsum(const struct linalg_root *root)
 {
     size_t count = root->nvec + root->half + 1;
@@ -47,20 +52,21 @@ TEAM_BODY size_t root_nsum(const struct linalg_root *root)
     return (count > TEAM_SUMS ? count : TEAM_SUMS) * LANES;
 }
 
+/* Rows of l, pivot, inverse and x. */
 TEAM_BODY size_t root_rows(const struct linalg_root *root)
 {
     return root->n > root->band ? root->n : root->band;
 }
 
-/* The band that root_window.h is made for and that this one fits in; 0: none. */
+/* The smallest band that root_window.h is compiled for and into which this one fits; 0: there is none. */
 TEAM_BODY size_t root_order(size_t band, size_t nvec)
 {
     if (nvec != ROOT_VECTORS || band > ROOT_ORDER) return 0;
     return band <= ROOT_NARROW ? ROOT_NARROW : ROOT_ORDER;
 }
 
-/* Elements below the diagonal that a column of L has room for: no fewer for more vectors, or memory for the
- * largest of several systems would not do for all. */
+/* How many elements below the diagonal a column of L has room for. It does not depend on the number of
+ * vectors, because the memory for the largest of several systems must suffice for all of them. */
 TEAM_BODY size_t root_width_of_l(const struct linalg_root *root)
 {
     size_t order = root_order(root->band, ROOT_VECTORS);
@@ -68,7 +74,7 @@ TEAM_BODY size_t root_width_of_l(const struct linalg_root *root)
     return order > 0 ? order : root->band;
 }
 
-/* Bytes of one system's arrays. */
+/* Bytes of the arrays of one system. */
 TEAM_BODY size_t root_bytes(const struct linalg_root *root)
 {
     const size_t rows = root->band + 1;
@@ -78,7 +84,7 @@ TEAM_BODY size_t root_bytes(const struct linalg_root *root)
     return (nrow * root_stride(root->n) + root_nsum(root) + nlane * LANES + LANES) * sizeof(double);
 }
 
-/* The next `count` doubles. */
+/* Takes the next `count` doubles. */
 TEAM_BODY double *root_take_memory(double **next, size_t count)
 {
     double *memory = *next;
@@ -87,7 +93,7 @@ TEAM_BODY double *root_take_memory(double **next, size_t count)
     return memory;
 }
 
-/* Lays them out in memory of root_bytes(). */
+/* Lays out the arrays of a system in memory of root_bytes(). */
 TEAM_BODY struct root_arrays root_place(const struct linalg_root *root, void *memory)
 {
     const size_t stride = root_stride(root->n), rows = root->band + 1, nvec = root->nvec;

@@ -1,8 +1,8 @@
-/* The square root of a banded matrix with the window that a lane works on in registers: what root_kernel.h
- * does, for one lane a member and a band of at most `order`, a constant. A GPU has registers enough, and
- * nothing to hide the waiting for memory behind.
+/* The square root of a banded matrix as linalg/kernels/root.h takes it, but with the window that a lane works
+ * on in registers, for one lane a member and a band of at most `order`, a constant. A GPU has enough
+ * registers for it, and nothing else to do while it would wait for memory.
  *
- * Diagonals beyond the band are zeros, so that a narrower band gives the same numbers. */
+ * Diagonals beyond the band are taken as zeros, so that a narrower band gives the same numbers. */
 #ifndef UNSPOT_LINALG_KERNELS_ROOT_WINDOW_H
 #define UNSPOT_LINALG_KERNELS_ROOT_WINDOW_H
 
@@ -11,10 +11,12 @@
 
 #include "linalg/kernels/root_arrays.h"
 
-/* Lower triangle of the window: [a][b] is element (first + a, first + b), b <= a. */
+/* The lower triangle of a window: [a][b] is element (first + a, first + b), b <= a. */
 typedef double window_triangle[ROOT_ORDER + 1][ROOT_ORDER + 1];
 
-/* complete_columns() for column j. Unknowns beyond the band are left out: they have the identity's rows. */
+/* Does what complete_columns() does, for column j. Unknowns beyond the band have rows of the identity, and so
+ * do not count.
+ */
 TEAM_BODY void window_complete(size_t order, size_t band, size_t j, const struct root_arrays *arrays)
 {
     const size_t stride = arrays->stride;
@@ -55,13 +57,13 @@ TEAM_BODY void window_complete(size_t order, size_t band, size_t j, const struct
     arrays->v[j] = rest;
 }
 
-/* A pole's lane. */
+/* A pole and the lane that it has. */
 struct window_pole {
     int lane;
     double shift, weight;
 };
 
-/* S[row, column] + shift on the diagonal; 0 beyond the matrix. */
+/* Element (row, column) of S + shift; 0 beyond the last row. */
 TEAM_BODY double window_element(size_t n, size_t band, const struct window_pole *pole, size_t row,
                                 size_t column, const struct root_arrays *arrays)
 {
@@ -71,8 +73,8 @@ TEAM_BODY double window_element(size_t n, size_t band, const struct window_pole 
     return d == 0 ? s + pole->shift : s;
 }
 
-/* L and D of S + shift = L D Lᵀ, and L⁻¹ v, from the first column to the last: what remains of the rows that
- * follow stays in registers. */
+/* Factors S + shift = L D Lᵀ and computes L⁻¹ v, from the first column to the last. What remains of the rows
+ * that follow stays in registers. */
 TEAM_BODY void window_down(size_t order, size_t n, size_t band, const struct window_pole *pole,
                            const struct root_arrays *arrays)
 {
@@ -122,11 +124,12 @@ TEAM_BODY void window_down(size_t order, size_t n, size_t band, const struct win
     }
 }
 
-/* Column i of L and 1/D. */
+/* A column of L, with its elements of 1/D and of the vectors L⁻¹ v. */
 struct window_column {
     double l[ROOT_ORDER + 1], inverse, x[ROOT_VECTORS];
 };
 
+/* Loads column i. */
 TEAM_BODY void window_load(size_t order, size_t n, size_t i, const struct window_pole *pole,
                            const struct root_arrays *arrays, struct window_column *column)
 {
@@ -137,8 +140,8 @@ TEAM_BODY void window_load(size_t order, size_t n, size_t i, const struct window
     for (size_t r = 0; r < ROOT_VECTORS; r++) column->x[r] = arrays->x[r * n + i][pole->lane];
 }
 
-/* Adds to, or sets, out[v * stride], v = 0 ... count - 1, of which the first eight count: the sums of the
- * poles' own numbers. Rows of arrays->root follow those of arrays->product in memory. */
+/* Sets out[v * stride], or adds to it, for the first `count` of eight values v: the sums over the members of
+ * own[v]. Rows of arrays->root follow those of arrays->product in memory. */
 TEAM_BODY void window_add(struct member lane, bool is_first, size_t count, double *own,
                           const struct root_arrays *arrays, double *out)
 {
@@ -149,12 +152,12 @@ TEAM_BODY void window_add(struct member lane, bool is_first, size_t count, doubl
     out[v * arrays->stride] = is_first ? sum : out[v * arrays->stride] + sum;
 }
 
-/* Lᵀ x = D⁻¹ x, and the columns of (S + shift)⁻¹ by Takahashi's recurrence, from the last to the first; what
- * they add to Q v and to Q's diagonals. */
+/* Solves Lᵀ x = D⁻¹ x, computes the columns of (S + shift)⁻¹ by Takahashi's recurrence, from the last to the
+ * first, and adds what they contribute to Q v and to the diagonals of Q. */
 TEAM_BODY void window_up(size_t order, struct member lane, const struct linalg_root *root, bool is_first,
                          const struct window_pole *pole, const struct root_arrays *arrays)
 {
-    enum { FIRST = TEAM_SUMS - ROOT_VECTORS }; /* diagonals that are summed with the vectors */
+    enum { FIRST = TEAM_SUMS - ROOT_VECTORS }; /* diagonals that are summed together with the vectors */
     const size_t n = root->n;
     window_triangle z = {{0}}; /* [a][b]: element (i + a, i + b) of the inverse, from a = b = 1 on */
     double x[ROOT_VECTORS][ROOT_ORDER + 1] = {{0}};
@@ -210,7 +213,8 @@ TEAM_BODY void window_up(size_t order, struct member lane, const struct linalg_r
     }
 }
 
-/* add_poles() with this member's pole. The first time the sums are set, later they are added to. */
+/* Does what add_poles() does, with one pole a member. The first time the sums are set, later they are added
+ * to. */
 TEAM_BODY void window_add_poles(size_t order, struct member lane, const struct linalg_root *root,
                                 bool is_first, const struct window_pole *pole,
                                 const struct root_arrays *arrays)

@@ -1,5 +1,4 @@
-/* Small loops over column-major triangles that the CPU backends share: what a bad matrix is must not depend
- * on the backend. */
+/* Small loops over column-major matrices that back-ends share, so that they agree on what a bad matrix is. */
 #ifndef UNSPOT_LINALG_KERNELS_TRIANGLE_H
 #define UNSPOT_LINALG_KERNELS_TRIANGLE_H
 
@@ -8,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* 1 + the first row whose diagonal element is 0 or not finite; 0: none. */
+/* 1 + the first row of l[n][n] whose diagonal element is 0 or not finite; 0 when there is none. */
 static inline int triangle_bad_diagonal(size_t n, const double *l)
 {
     for (size_t i = 0; i < n; i++) {
@@ -17,7 +16,7 @@ static inline int triangle_bad_diagonal(size_t n, const double *l)
     return 0;
 }
 
-/* No early exit: so the loop is vectorised. */
+/* Whether all of x[count] are finite. The loop has no early exit, so that it is vectorised. */
 static inline bool all_finite(size_t count, const double *x)
 {
     int finite = 1;
@@ -26,6 +25,7 @@ static inline bool all_finite(size_t count, const double *x)
     return finite;
 }
 
+/* Whether the lower triangle of a[n][n] is finite. */
 static inline bool triangle_finite(size_t n, const double *a)
 {
     bool finite = true;
@@ -42,8 +42,8 @@ static inline void triangle_mirror(size_t n, const double *from, double *to)
     }
 }
 
-/* Eigenvalues below n ε times the largest are rounding errors, whatever their sign: their inverse square
- * roots would be large numbers without a digit that means something. */
+/* The number of eigenvalues that are not positive. Those below n ε times the largest count as well: they are
+ * rounding errors, and their inverse square roots would be large numbers without a meaningful digit. */
 static inline size_t count_not_positive(size_t n, const double *eigenvalue)
 {
     double largest = 0;

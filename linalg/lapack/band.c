@@ -52,12 +52,11 @@ static void take_roots(const struct linalg_root *root, void *work, int *info)
     const struct root_arrays arrays = root_place(root, work);
 
     for (size_t k = 0; k < root->batch; k++) {
-        const struct root_system system = {root, k, &arrays, true};
-        double smallest = root_complete(team_of_one(), 0, &system);
+        double smallest = root_complete(team_of_one(), 0, root, &arrays, k);
         const struct poles *poles = poles_for(tables, root->condition[k]);
         size_t count = poles && *arrays.info == 0 ? poles->count : 0;
 
-        info[k] = root_take(team_of_one(), 0, &system, smallest, poles, count);
+        info[k] = root_take(team_of_one(), 0, root, &arrays, k, (struct root_poles){smallest, poles, count});
     }
 }
 

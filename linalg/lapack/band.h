@@ -1,4 +1,5 @@
-/* The banded operations on a CPU, from the kernels in band_kernel.h and root_kernel.h. */
+/* The banded operations on a CPU, by the kernels of linalg/kernels/band.h and root.h: members of struct
+ * linalg, see linalg/backend.h. */
 #ifndef UNSPOT_LINALG_LAPACK_BAND_H
 #define UNSPOT_LINALG_LAPACK_BAND_H
 

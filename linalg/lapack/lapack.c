@@ -1,5 +1,5 @@
-/* LAPACKE and OpenBLAS on one core: the systems of a batch one after another, as every thread of the caller
- * works on a batch of its own. */
+/* The back-end `lapack`: LAPACKE and OpenBLAS. It solves the systems of a batch one after another on one
+ * core, because every thread of the caller works on a batch of its own. */
 #include <cblas.h>
 #include <lapacke.h>
 #include <pthread.h>
@@ -11,7 +11,7 @@
 #include "linalg/kernels/triangle.h"
 #include "linalg/lapack/band.h"
 
-/* The state that a library of its own kind forces on us: OpenBLAS has one thread count for the process. */
+/* OpenBLAS has one thread count for the whole process, which is set once. */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static char description[256];
 
@@ -32,8 +32,8 @@ static const char *lapack_description(void)
     return description;
 }
 
-/* dpotrf compares its pivots with 0, which a NaN passes; but a NaN or an infinity anywhere in a row, or one
- * that arises on the way, always ends in the pivot of that row. So the pivots are all that has to be seen. */
+/* dpotrf compares its pivots with 0, and a NaN passes that. But a NaN or an infinity anywhere in a row always
+ * ends in the pivot of that row, so that it suffices to check the pivots. */
 static int factor(size_t n, double *a)
 {
     lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', (lapack_int)n, a, (lapack_int)n);
@@ -50,7 +50,8 @@ static void lapack_cholesky(const struct linalg_dense *dense, void *work, int *i
     for (size_t k = 0; k < dense->batch; k++) info[k] = factor(n, dense->matrix + k * n * n);
 }
 
-/* One right-hand side: dpotrs goes through dtrsm and takes three times as long. */
+/* Solves L Lᵀ x = b. With one right-hand side dpotrs, which calls dtrsm, takes three times as long as dtrsv.
+ */
 static void substitute(size_t n, size_t nrhs, const double *l, double *b)
 {
     lapack_int order = (lapack_int)n;
@@ -79,9 +80,10 @@ static void lapack_cholesky_solve(const struct linalg_dense *dense, void *work, 
     }
 }
 
-/* [A 0; B C]⁻¹ = [A⁻¹ 0; -C⁻¹ B A⁻¹, C⁻¹]: halving keeps the products large and square. OpenBLAS 0.3.21's own
- * dtrtri takes 1.5 times (AVX2 kernels) to 2.9 times (AVX-512) as long at order 518. Leaf: 80 leaves 518 with
- * halves of 64 and 65 and a block of 74 whole; anything from 32 to 128 is within 6 %. */
+/* Inverts a lower triangle by halves, [A 0; B C]⁻¹ = [A⁻¹ 0; -C⁻¹ B A⁻¹, C⁻¹], which keeps the products large
+ * and square. OpenBLAS 0.3.21's own dtrtri takes 1.5 times (AVX2 kernels) to 2.9 times (AVX-512) as long at
+ * order 518. With a leaf of 80, order 518 ends in parts of 64 and 65, and a block of 74 is not divided; any
+ * leaf from 32 to 128 is within 6 % of that. */
 static void invert_lower(size_t n, double *l, size_t stride)
 {
     enum { LEAF = 80 };
@@ -101,8 +103,9 @@ static void invert_lower(size_t n, double *l, size_t stride)
                 ld);
 }
 
-/* q = XᵀX for the rows x block panel X of an inverse triangle, whose upper block is lower triangular: that
- * one by dlauum, which does not read what lies above the diagonal, the rows below it by dsyrk. */
+/* q[block][block] = XᵀX for the panel X[rows][block] of an inverse triangle, whose uppermost block is lower
+ * triangular. dlauum multiplies that block, as it does not read what is above the diagonal, and dsyrk the
+ * rows below. */
 static void gram(size_t rows, size_t block, const double *x, size_t stride, double *q)
 {
     lapack_int size = (lapack_int)block, below = (lapack_int)(rows - block);
@@ -118,7 +121,8 @@ static void gram(size_t rows, size_t block, const double *x, size_t stride, doub
     triangle_mirror(block, q, q);
 }
 
-/* Only the trailing triangle T of L matters: the trailing part of (L Lᵀ)⁻¹ is T⁻ᵀ T⁻¹. */
+/* The blocks of one system. Only the trailing triangle T of L matters: the trailing part of (L Lᵀ)⁻¹ is T⁻ᵀ
+ * T⁻¹. */
 static int invert_blocks(const struct linalg_dense *one)
 {
     const size_t n = one->n, block = one->block, nblocks = one->nblocks, rows = nblocks * block;
@@ -144,14 +148,15 @@ static void lapack_inverse_blocks(const struct linalg_dense *dense, void *work, 
     }
 }
 
-/* dsyevd's workspace, by the formulas of its documentation, for one system: all use it in turn. */
+/* The workspace of dsyevd for one system, by the formulas of its documentation. All systems use it in turn.
+ */
 struct eigen_work {
     double *value, *work; /* value[n], work[nwork] */
     lapack_int *iwork;
     size_t nwork, niwork;
 };
 
-/* Returns the bytes; lays the arrays out when memory is not NULL. */
+/* Returns the bytes of the arrays, and lays them out unless memory is NULL. */
 static size_t eigen_work_layout(struct eigen_work *eigen, size_t n, unsigned char *memory)
 {
     size_t nwork = 1 + 6 * n + 2 * n * n, niwork = 3 + 5 * n;
@@ -173,7 +178,8 @@ static size_t lapack_inverse_sqrt_bytes(const struct linalg_dense *dense)
     return eigen_work_layout(NULL, dense->n, NULL);
 }
 
-/* a = V: becomes (V w^(-1/4)) (V w^(-1/4))ᵀ, half the work of a product of two different matrices. */
+/* Replaces the eigenvectors V in a by (V w^(-1/4)) (V w^(-1/4))ᵀ, which takes half the work of a product of
+ * two different matrices. */
 static void assemble_inverse_sqrt(size_t n, double *a, const double *w, double *product)
 {
     lapack_int order = (lapack_int)n;
@@ -187,7 +193,8 @@ static void assemble_inverse_sqrt(size_t n, double *a, const double *w, double *
     triangle_mirror(n, product, a);
 }
 
-/* dsyevd, as it is the fastest of dsyev, dsyevd and dsyevr at order 74. It may not end on a NaN. */
+/* dsyevd is the fastest of dsyev, dsyevd and dsyevr at order 74. It might never end on a NaN, which is
+ * therefore refused. */
 static int invert_sqrt(size_t n, double *a, const struct eigen_work *eigen)
 {
     lapack_int order = (lapack_int)n;

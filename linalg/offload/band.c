@@ -12,10 +12,10 @@
 #include "linalg/kernels/poles.h"
 #include "linalg/kernels/root.h"
 
-/* What the device in use is; constant once asked for. */
+/* What is known of the device in use. It is constant once prepare() has asked. */
 static struct {
     int team_size;
-    size_t teams;               /* that are started at most: several a multiprocessor, one a processor */
+    size_t teams; /* the most that are started: several for each multiprocessor, or one a processor */
     const struct poles *tables; /* on the device */
 } device;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -34,7 +34,7 @@ static void prepare(void)
     device.team_size = size;
     device.teams = size > 1 ? device_teams() : (size_t)omp_get_num_procs();
 #ifdef UNSPOT_TEST_TEAMS
-    device.teams = 1; /* a CPU has threads for one */
+    device.teams = 1; /* a CPU has threads for one team only */
 #endif
     if (tables && device_upload(tables, poles_tables(), bytes)) device.tables = tables;
 }
@@ -66,7 +66,7 @@ void offload_band_cholesky(const struct linalg_band *band, int *info)
     }
 }
 
-/* Whether all of a team's numbers are finite, as info: 0, or `bad`, which any member may write. */
+/* Sets *info to 0 when all of x[count] are finite, else to `bad`, by the members of a team. */
 TEAM_BODY void check_finite(struct member member, size_t count, const double *x, int bad, int *info)
 {
     if (member.index == 0) *info = 0;
@@ -123,7 +123,7 @@ void offload_band_inverse(const struct linalg_band *band, void *work, int *info)
     }
 }
 
-/* Systems that one team has side by side: as many as lanes fit. */
+/* How many systems a team has side by side, each with LANES members. */
 static size_t systems_of_team(void)
 {
     return device.team_size > LANES ? (size_t)device.team_size / LANES : 1;
@@ -148,8 +148,9 @@ struct root_team {
     size_t bytes;  /* of the scratch of one system */
 };
 
-/* The systems of one group: all members of a team pass through the same waits, so the pole count is the
- * largest of its systems', and where the batch ends some do the last one once more, for nothing. */
+/* Takes the roots of the systems of one group. All members of a team must come to the same waits: so all its
+ * systems take as many poles as the one that needs the most, and where the batch ends some members repeat the
+ * last system. */
 TEAM_BODY void take_roots(struct member member, size_t order, const struct root_batch *batch, size_t group,
                           const struct root_team *with, int *info)
 {
@@ -157,11 +158,10 @@ TEAM_BODY void take_roots(struct member member, size_t order, const struct root_
     const struct member lane = team_part(member, LANES);
     const size_t nsystem = (size_t)(member.count / lane.count), own = (size_t)(member.index / lane.count);
     const size_t first = group * nsystem;
-    const bool stores = first + own < root.batch;
-    const size_t system = stores ? first + own : root.batch - 1;
+    const size_t number = first + own;
     const struct root_arrays arrays = root_place(&root, with->scratch + own * with->bytes);
-    const struct root_system task = {&root, system, &arrays, stores};
-    const double smallest = root_complete(lane, order, &task);
+    const double smallest = root_complete(lane, order, &root, &arrays, number);
+    const struct poles *own_poles;
     size_t count = 0;
     int failed;
 
@@ -171,13 +171,14 @@ TEAM_BODY void take_roots(struct member member, size_t order, const struct root_
 
         if (poles && poles->count > count) count = poles->count;
     }
-    failed = root_take(lane, order, &task, smallest, poles_for(with->tables, root.condition[system]), count);
-    if (lane.index == 0 && stores) info[batch->first + system] = failed;
+    own_poles = poles_for(with->tables, root.condition[root_system(&root, number)]);
+    failed = root_take(lane, order, &root, &arrays, number, (struct root_poles){smallest, own_poles, count});
+    if (lane.index == 0 && number < root.batch) info[batch->first + number] = failed;
     team_sync(member);
 }
 
-/* Batches of one order, by the way that root_window.h has for it or, 0, without it. Every order has a region
- * of its own, as it is its registers that decide how many teams a GPU holds. */
+/* A target region for batches of one order: that of root_window.h, or 0. Every order has a region of its own,
+ * because the number of its registers decides how many teams a GPU holds. */
 #define ROOT_CLAUSES                                                                                         \
     num_teams(teams) thread_limit(team) map(to : batch [0:nbatch]) map(from : info [0:nsystem])              \
         is_device_ptr(tables, work)
@@ -196,7 +197,7 @@ TEAM_BODY void take_roots(struct member member, size_t order, const struct root_
         }                                                                                                    \
     }
 
-enum { REGION_BATCHES = 32 };
+enum { REGION_BATCHES = 32 }; /* the most batches of a target region */
 
 static void take_region(const struct root_batch *batch, size_t nbatch, size_t order, void *work, int *info)
 {
@@ -225,7 +226,7 @@ static size_t order_of(const struct linalg_root *root)
     return device.team_size > 1 ? root_order(root->band, root->nvec) : 0;
 }
 
-/* A region for neighbours of one order. */
+/* Neighbouring batches of one order share a region. */
 void offload_band_root(const struct linalg_root *root, size_t nroot, void *work, int *info)
 {
     const size_t side = systems_of_team();

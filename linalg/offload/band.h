@@ -1,6 +1,5 @@
-/* The banded operations on device memory, by target regions: one team for each system, or, for square roots,
- * for a few of them. Signatures and results are those of struct linalg (linalg/backend.h); info is the
- * host's. */
+/* The banded operations on device memory, by target regions: members of struct linalg, see linalg/backend.h.
+ * A team works on one system or, for square roots, on a few of them. info is the host's. */
 #ifndef UNSPOT_LINALG_OFFLOAD_BAND_H
 #define UNSPOT_LINALG_OFFLOAD_BAND_H
 
@@ -8,8 +7,8 @@
 
 #include "linalg/linalg.h"
 
-/* Makes the device in use ready: asks it what a team is there, and copies the poles to it. False when that
- * fails. However often and from however many threads it is called; the device may not change afterwards. */
+/* Makes the device in use ready: asks it for the size of its teams, and copies the poles to it. False when
+ * that fails. It may be called often and from several threads; the device must not change afterwards. */
 bool offload_band_open(void);
 
 void offload_band_cholesky(const struct linalg_band *band, int *info);

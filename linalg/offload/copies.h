@@ -1,4 +1,4 @@
-/* Host copies of arrays in device memory, for what is computed on the host. Private to linalg/. */
+/* Host copies of arrays in device memory, for what is computed on the host. For linalg/ alone. */
 #ifndef UNSPOT_LINALG_OFFLOAD_COPIES_H
 #define UNSPOT_LINALG_OFFLOAD_COPIES_H
 
@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "device/device.h"
 
-/* NULL when there is no memory or the download failed; release it with free(). */
+/* A copy of `count` doubles, which the caller frees; NULL when there is no memory or the download failed. */
 static inline double *copy_back(const double *on_device, size_t count)
 {
     double *copy = memory_raw(count, sizeof *copy);
@@ -19,7 +19,7 @@ static inline double *copy_back(const double *on_device, size_t count)
     return copy;
 }
 
-/* Systems whose data did not come or go. */
+/* Sets info[batch] of systems of order n whose data could not be copied, or that a library failed on. */
 static inline void mark_failed(size_t n, size_t batch, int *info)
 {
     for (size_t k = 0; k < batch; k++) info[k] = (int)n + 1;

@@ -1,12 +1,12 @@
-/* Device memory without a linear algebra of its own: dense systems are copied to the host, computed there by
- * the backend `lapack`, and copied back. Unlike lapack's callers, this one's has no threads to spare on it:
- * so the systems are shared out here. */
+/* The back-end `offload`, for devices without a linear algebra of their own: dense systems are copied to the
+ * host, solved there by the back-end `lapack`, and copied back. Only one thread calls this back-end, unlike
+ * lapack, so that the systems are shared out to all threads here. */
 #include "base/minmax.h"
 #include "linalg/backend.h"
 #include "linalg/offload/band.h"
 #include "linalg/offload/copies.h"
 
-enum { CHUNK_BYTES = 256 << 20 }; /* of matrices on the host at a time */
+enum { CHUNK_BYTES = 256 << 20 }; /* of matrices that are on the host at a time */
 
 static bool offload_open(void)
 {

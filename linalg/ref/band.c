@@ -1,4 +1,4 @@
-/* The reference backend's banded operations: element by element, and dense where that is simplest. */
+/* The banded operations of the reference back-end: element by element, and dense where that is simplest. */
 #include "linalg/ref/band.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 
 enum { TILE = LINALG_TILE };
 
-/* Where element (row, column), row >= column, of a matrix in tiles stands; NULL beyond the band. */
+/* The address of element (row, column), row >= column, of a matrix in tiles; NULL beyond the band. */
 static double *element(size_t tband, const double *a, size_t row, size_t column)
 {
     size_t distance = row / TILE - column / TILE;
@@ -25,7 +25,7 @@ static double value(size_t tband, const double *a, size_t row, size_t column)
     return at ? *at : 0;
 }
 
-/* The first column that a row of the band can reach. */
+/* The first column of a row that is within the band. */
 static size_t first_column(size_t tband, size_t row)
 {
     return row / TILE > tband ? (row / TILE - tband) * TILE : 0;
@@ -134,11 +134,11 @@ void ref_band_inverse(const struct linalg_band *band, void *work, int *info)
     }
 }
 
-/* Dense scratch of one system. */
+/* Scratch of one system, with dense matrices. */
 struct scratch {
     double *s, *root; /* [n][n] */
     double *window;   /* [band + 1][band + 1] */
-    double *inverse;  /* likewise */
+    double *inverse;  /* [band + 1][band + 1] */
     void *work;       /* of the dense operations */
 };
 
@@ -166,7 +166,8 @@ size_t ref_band_root_bytes(const struct linalg_root *root)
     return layout(root, NULL, &scratch);
 }
 
-/* s += sign · inverse of the window of C of `side` rows that begins at `first`. */
+/* Adds sign times the inverse of the window of C of `side` rows that begins at `first` to S. False when the
+ * window is not positive definite. */
 static bool add_window(size_t n, const double *c, size_t first, size_t side, double sign,
                        const struct scratch *scratch)
 {
@@ -217,7 +218,7 @@ static double row_sum(size_t n, const double *s, size_t row)
     return sum;
 }
 
-/* The same bounds as the tuned backends, from S and C. */
+/* Computes edge and condition from S and C, as the tuned back-ends do. */
 static void measure(const struct linalg_root *root, size_t system, const double *c, const double *s)
 {
     size_t n = root->n, band = root->band;

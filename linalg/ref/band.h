@@ -1,4 +1,4 @@
-/* The reference backend's banded operations. */
+/* The banded operations of the reference back-end: members of struct linalg, see linalg/backend.h. */
 #ifndef UNSPOT_LINALG_REF_BAND_H
 #define UNSPOT_LINALG_REF_BAND_H
 

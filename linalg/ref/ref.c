@@ -1,4 +1,4 @@
-/* The reference backend: textbook loops that one can check by reading them. It is never tuned. */
+/* The reference back-end: textbook loops that one can check by reading them. It is never tuned. */
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
@@ -11,7 +11,8 @@
 /* Cyclic Jacobi converges quadratically; measured: 14 sweeps at order 250, also for singular matrices. */
 enum { MAX_SWEEPS = 60 };
 
-/* Row by row; !(pivot > 0) also catches the NaN that any NaN in a row leaves in its pivot. */
+/* Cholesky factor, row by row. The test of the pivot also catches a NaN anywhere in its row, which makes it
+ * one. */
 static int factor(size_t n, double *a)
 {
     for (size_t i = 0; i < n; i++) {
@@ -39,7 +40,7 @@ static void ref_cholesky(const struct linalg_dense *dense, void *work, int *info
     for (size_t k = 0; k < dense->batch; k++) info[k] = factor(n, dense->matrix + k * n * n);
 }
 
-/* L y = x; elements of x before the first are 0 and are neither read nor written. */
+/* Solves L y = x in place. Elements of x before `first` are 0, and are neither read nor written. */
 static void forward(size_t n, const double *l, size_t first, double *x)
 {
     for (size_t i = first; i < n; i++) {
@@ -48,7 +49,7 @@ static void forward(size_t n, const double *l, size_t first, double *x)
     }
 }
 
-/* Lᵀ y = x, from the last row up to the first that is wanted. */
+/* Solves Lᵀ y = x in place, from the last row up to the first that is wanted. */
 static void backward(size_t n, const double *l, size_t first, double *x)
 {
     for (size_t i = n; i-- > first;) {
@@ -78,7 +79,7 @@ static void ref_cholesky_solve(const struct linalg_dense *dense, void *work, int
         info[k] = solve(n, nrhs, dense->matrix + k * n * n, dense->rhs + k * n * nrhs);
 }
 
-/* Column c of the inverse solves L Lᵀ x = e_c; here from the diagonal down to the end of the block. */
+/* Column c of the inverse, from the diagonal down: it solves L Lᵀ x = e_c. */
 static void inverse_column(size_t n, const double *l, size_t c, double *x)
 {
     for (size_t i = c; i < n; i++) x[i] = i == c;
@@ -142,7 +143,8 @@ static void rotate(size_t n, double *m, size_t stride, size_t step, struct rotat
     }
 }
 
-/* The rotation by the smaller of the two angles that make a[p][q] zero (Golub & Van Loan, 8.5.2). */
+/* Rotates by the smaller of the two angles that make a[p][q] zero (Golub & Van Loan, Matrix
+ * Computations, 8.5.2). */
 static void annihilate(size_t n, double *a, double *v, size_t p, size_t q)
 {
     double theta = 0.5 * (a[q + n * q] - a[p + n * p]) / a[q + n * p];
@@ -156,14 +158,16 @@ static void annihilate(size_t n, double *a, double *v, size_t p, size_t q)
     a[q + n * p] = a[p + n * q] = 0;
 }
 
-/* Small against its own two diagonal elements: this keeps the small eigenvalues of a positive definite matrix
- * accurate (Demmel & Veselić 1992). */
+/* Whether an element is small against its own two diagonal elements. This criterion keeps the small
+ * eigenvalues of a positive definite matrix accurate (Demmel & Veselić 1992, SIAM J. Matrix Anal. Appl. 13,
+ * 1204). */
 static bool negligible(double apq, double app, double aqq)
 {
     return fabs(apq) <= DBL_EPSILON * sqrt(fabs(app)) * sqrt(fabs(aqq));
 }
 
-/* Jacobi's method: a becomes diagonal, the columns of v its eigenvectors. false: not within MAX_SWEEPS. */
+/* Jacobi's method: a becomes diagonal, the columns of v its eigenvectors. False when MAX_SWEEPS do not
+ * suffice. */
 static bool diagonalise(size_t n, double *a, double *v)
 {
     size_t rotations = 1;

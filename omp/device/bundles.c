@@ -1,4 +1,4 @@
-/* Spots and overlaps of bundles on the device. */
+/* Evaluates the spots and overlaps of bundles on the device. */
 #include <omp.h>
 
 #include "base/minmax.h"
@@ -37,11 +37,11 @@ bool offload_spots(struct offload *offload, const struct span *bundle, size_t nb
     return true;
 }
 
-enum {
-    RUN = 32
-}; /* wavelengths of one spectrum that a team has one after another: what they read is then at hand */
+/* Wavelengths of one spectrum that a team takes one after another: they read much of the same spots. */
+enum { RUN = 32 };
 
-/* The sums of a run of wavelengths of one spectrum, by a single member. */
+/* Sums the overlaps of a run of wavelengths of one spectrum by a single member. scratch:
+ * offload_overlap_scratch() */
 TEAM_BODY void sum_run_alone(const struct bundle_view *bundle, size_t spec, struct span waves,
                              double *scratch)
 {
@@ -56,8 +56,8 @@ TEAM_BODY void sum_run_alone(const struct bundle_view *bundle, size_t spec, stru
     }
 }
 
-/* The same by a team of TEAM_SIZE, whose parts have a spot each; where there are no more they do the last one
- * for nothing. */
+/* The same by a team of TEAM_SIZE members, whose parts take one spot each. Where no spots are left they
+ * repeat the last one and do not store it. */
 TEAM_BODY void sum_run(struct member member, const struct bundle_view *bundle, size_t spec, struct span waves,
                        double *scratch)
 {
@@ -101,7 +101,7 @@ bool offload_overlaps(struct offload *offload, size_t nbundle)
         const struct bundle_view bundle = {all_spots + number, all_overlaps + number, &pixels};
         double *scratch = memory + (size_t)omp_get_team_num() * memory_size;
 
-        if (spec >= bundle.spots->nspec) continue; /* a smaller bundle */
+        if (spec >= bundle.spots->nspec) continue; /* the bundle has fewer spectra */
         if (team_member().count == 1)
             sum_run_alone(&bundle, spec, waves, scratch);
         else

@@ -1,4 +1,4 @@
-/* A frame's memory on the device. */
+/* Opens and closes a frame on the device: divides its memory and copies PSF and pixels. */
 #include "omp/offload.h"
 
 #include <omp.h>
@@ -12,7 +12,8 @@
 #include "omp/kernels/overlap_lanes.h"
 #include "omp/kernels/spot.h"
 
-/* An arena that holds more patches than any GPU works on at a time; beyond, more is of little use. */
+/* An arena of so many bytes holds more patches than any GPU works on at a time; a larger one is of little
+ * use. */
 static const size_t ARENA_ENOUGH = (size_t)3 << 30;
 
 int offload_teams(const struct offload *offload, size_t count)
@@ -33,7 +34,7 @@ static size_t spots_of_bundle(const struct offload_sizes *sizes)
     return sizes->bundle.nspec * sizes->bundle.nwave;
 }
 
-/* Doubles of a bundle's spots, with what may be read before and behind them. */
+/* Doubles of a bundle's spots with the pads before and behind them, see struct spots. */
 static size_t values_of_bundle(const struct offload *offload)
 {
     return spots_of_bundle(&offload->sizes) * offload->spots.nx * offload->spots.ny + 2 * SPOT_LANES;
@@ -51,8 +52,9 @@ static size_t bundle_bytes(const struct offload *offload)
                 sizeof(bool));
 }
 
-/* The PSF's coefficients, one array after another. With memory, the device's, *table gets where they are;
- * with host, too, the host's copy of that memory is filled. Returns their bytes. */
+/* Lays out the coefficients of a PSF, one array after another, and returns their bytes. *table becomes psf
+ * with the addresses in `memory`, the device's, or NULL. Unless host is NULL, the coefficients are copied
+ * there in the same layout. */
 static size_t lay_out_psf(const struct spot_table *psf, char *memory, char *host, struct spot_table *table)
 {
     struct memory_layout layout = {memory, 0}, copy = {host, 0};
@@ -73,7 +75,7 @@ static size_t lay_out_psf(const struct spot_table *psf, char *memory, char *host
     return layout.used;
 }
 
-/* What a block must hold: for the frame, for so many bundles, for the arena. */
+/* The bytes that a block must have for this frame, with the bundles held and the arena as they are. */
 static size_t block_bytes(const struct offload *offload, enum offload_block block)
 {
     const size_t teams = offload->device->teams, held = offload->bundles_held;
@@ -124,7 +126,7 @@ static void *reserve(const struct offload *offload, enum offload_block block)
     return offload_reserve(block, block_bytes(offload, block));
 }
 
-/* What all bundles share. */
+/* The scratch of the teams. */
 static bool reserve_scratch(struct offload *offload)
 {
     offload->spot_scratch = reserve(offload, BLOCK_SPOT_SCRATCH);
@@ -148,7 +150,7 @@ static bool reserve_bundles(struct offload *offload)
            offload->sums && offload->y && offload->weight && offload->pixmask_fraction && offload->off_ccd;
 }
 
-/* Less where others took what was free a moment ago. */
+/* The arena gets less where others took what was free a moment ago. */
 static bool reserve_arena(struct offload *offload)
 {
     for (;;) {
@@ -161,7 +163,7 @@ static bool reserve_arena(struct offload *offload)
     return true;
 }
 
-/* Bundles and arena; fewer bundles where not even the least arena fits beside them. */
+/* Reserves bundles and arena, and holds fewer bundles where not even the least arena fits beside them. */
 static bool reserve_work(struct offload *offload)
 {
     const size_t arena_bytes = offload->arena_bytes;
@@ -175,7 +177,7 @@ static bool reserve_work(struct offload *offload)
     return true;
 }
 
-/* The host's side. */
+/* Allocates what the host needs. */
 static bool reserve_host(struct offload *offload)
 {
     offload->host_bundle_spots = memory_zeroed(offload->bundles_held, sizeof(struct spots));
@@ -186,7 +188,7 @@ static bool reserve_host(struct offload *offload)
            offload->host_off_ccd;
 }
 
-/* Where the bundles' arrays are. */
+/* Points the bundles' structures to their parts of the device's arrays. */
 static void place_bundles(struct offload *offload)
 {
     size_t nspot = spots_of_bundle(&offload->sizes);
@@ -211,10 +213,10 @@ static void place_bundles(struct offload *offload)
     }
 }
 
-/* How many bundles are held at a time, and how much the arena gets of what is left for both. All bundles,
- * where half of the arena that is wanted fits beside them: each further batch repeats all launches. Else a
- * quarter of the memory is for bundles: a patch takes about as much as its share of a bundle's spots does
- * three times over. */
+/* Decides how many bundles are held at a time, and how much the arena gets of the `left` bytes for both. All
+ * bundles are held where half of the arena that is wanted fits beside them, because each further batch of
+ * bundles repeats all launches. Otherwise a quarter of the memory is for bundles: a patch takes about three
+ * times the memory of its share of a bundle's spots. */
 static bool divide_memory(struct offload *offload, size_t left)
 {
     const struct offload_sizes *sizes = &offload->sizes;
@@ -233,11 +235,12 @@ static bool divide_memory(struct offload *offload, size_t left)
     return true;
 }
 
-/* Chooses the sizes of all blocks by what is free or kept from the last frame. What is kept goes where it
- * would stand in the way. */
+/* Chooses the sizes of all blocks by the memory that is free or kept from the last frame. Kept blocks are
+ * freed where they would not fit beside the new ones. */
 static bool choose_sizes(struct offload *offload)
 {
-    static const double usable = 0.9; /* of what is free: other allocations, fragments */
+    static const double usable =
+        0.9; /* of the free memory: the rest is for other allocations and fragments */
     const size_t available =
         (size_t)(usable * (double)device_memory_free(offload->device, offload_reserved_on_device()));
     size_t fixed = 0, bytes = 0;
@@ -260,7 +263,7 @@ static bool reserve_all(struct offload *offload)
            reserve_work(offload) && reserve_host(offload);
 }
 
-/* The PSF's coefficients go to the device, and offload->spots points to them there. */
+/* Copies the coefficients of the PSF to the device, and points offload->spots to them. */
 static bool copy_psf(struct offload *offload, const struct spots *psf)
 {
     const size_t bytes = block_bytes(offload, BLOCK_PSF);
@@ -275,7 +278,8 @@ static bool copy_psf(struct offload *offload, const struct spots *psf)
     return copied;
 }
 
-/* The copier, a thread: OpenMP's default device is each thread's own. */
+/* Copies the pixels, in a thread of its own. OpenMP's default device is set because each thread has its own.
+ */
 static void *copy_pixels(void *argument)
 {
     struct offload *offload = argument;

@@ -1,4 +1,4 @@
-/* The kernels of a chunk: one team for each patch, or for each of its core spectra. */
+/* The kernels of a chunk. Teams take one patch, or one core spectrum, after another. */
 #include <math.h>
 #include <omp.h>
 
@@ -10,7 +10,8 @@
 #include "omp/kernels/normal_equations.h"
 #include "omp/kernels/quality.h"
 
-/* M, y and the prior of patch k, in the form that its solver wants. */
+/* Sums M and y of patch k, and fills its system in the form that its solver wants. slot: the number of the
+ * team. */
 TEAM_BODY void fill_patch(struct member member, const struct patch_chunk *chunk, size_t k, size_t slot)
 {
     const size_t n = chunk->n, nspec = chunk->shape.nspec, nwave = chunk->shape.nwave;
@@ -56,7 +57,7 @@ void chunk_fill(const struct patch_chunk *chunk, size_t npatch, struct launch la
     }
 }
 
-/* Whether the banded factor is good, and what the square roots need. */
+/* Checks the banded factor of patch k, and gathers what the square roots need. */
 TEAM_BODY void gather_banded(struct member member, const struct patch_chunk *chunk, size_t k, double *shared)
 {
     const struct offload_shape *shape = &chunk->shape;
@@ -81,6 +82,7 @@ TEAM_BODY void gather_banded(struct member member, const struct patch_chunk *chu
     }
 }
 
+/* Checks the dense factor of patch k, and copies its solution. */
 TEAM_BODY void gather_dense(struct member member, const struct patch_chunk *chunk, size_t k, double *shared)
 {
     const size_t n = chunk->n;
@@ -108,7 +110,8 @@ void chunk_gather(const struct patch_chunk *chunk, size_t npatch, struct launch 
     }
 }
 
-/* flux, ivar and R of one core spectrum, and whether they count. resolution: [ndiag][core wave] */
+/* Computes flux, ivar and R of one core spectrum, and whether they are precise. resolution: [ndiag][core
+ * wave] */
 TEAM_BODY void decorrelate_system(struct member member, const struct patch_chunk *chunk, size_t system,
                                   double *shared, double *resolution)
 {
@@ -120,7 +123,7 @@ TEAM_BODY void decorrelate_system(struct member member, const struct patch_chunk
     const struct spectrum_out out = {result->flux + system * bins, result->ivar + system * bins, resolution};
     bool good;
 
-    if (shape->dense) { /* the row sums go where the patch's y was */
+    if (shape->dense) { /* the row sums overwrite the patch's blocks of M, which are no longer needed */
         const struct dense_root root = {
             .q = chunk->dense_root + system * nwave * nwave,
             .x = result->deconvolved + k * chunk->n + (patch->core_spec + s) * nwave,
@@ -137,7 +140,7 @@ TEAM_BODY void decorrelate_system(struct member member, const struct patch_chunk
         good &= decorrelate_is_precise(member, &root, waves, nwave, banded_flux_error, shared);
     }
     if (member.index == 0) chunk->results.precise[system] = good;
-    /* All have waited for all, to agree on `good`. */
+    /* All members have waited for each other to agree on `good`, so that `resolution` is complete. */
     round_resolution(member, shape->ndiag * bins, resolution,
                      result->resolution + system * shape->ndiag * bins);
 }

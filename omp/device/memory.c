@@ -2,7 +2,7 @@
 
 #include "device/device.h"
 
-/* Like the device in use, the process's; and the main thread's. */
+/* The blocks belong to the process, as the device in use does, and are used by the main thread only. */
 static struct {
     void *memory;
     size_t bytes;

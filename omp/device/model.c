@@ -6,7 +6,7 @@
 #include "omp/kernels/footprint.h"
 #include "omp/offload.h"
 
-enum { ROWS = 32 }; /* of a team */
+enum { ROWS = 32 }; /* rows of the image that a team takes at a time */
 
 size_t offload_model_bytes(size_t nspec, size_t nwave, size_t width, size_t ny)
 {

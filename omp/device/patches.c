@@ -1,4 +1,4 @@
-/* Chunks of patches: from what is on the device to results on the host. */
+/* Solves chunks of patches: from the bundles on the device to results on the host. */
 #include <omp.h>
 #include <stdlib.h>
 
@@ -32,18 +32,20 @@ size_t offload_patches_held(const struct offload *offload, const struct offload_
         else
             above = middle;
     }
-    if (fits < wanted && fits > teams) fits -= fits % teams; /* the last teams would wait for a few */
+    if (fits < wanted && fits > teams)
+        fits -= fits % teams; /* else most teams would wait for the last few patches */
     return fits;
 }
 
-/* Where patches of each band begin. */
+/* Finds where the patches of each bandwidth c begin. */
 static void find_bands(const struct patch *patch, struct patch_chunk *chunk)
 {
     for (size_t c = 0; c <= LINALG_ROOT_BAND_MAX; c++) chunk->first_of[c] = chunk->npatch;
     for (size_t k = chunk->npatch; k-- > 0;) chunk->first_of[chunk_band(chunk, patch + k)] = k;
 }
 
-/* Lays the chunk's arrays out in the arena, with what they start from. False when the device fails. */
+/* Lays out the arrays of a chunk in the arena, and copies its patches to the device. False when the device
+ * fails. */
 static bool place_chunk(struct offload *offload, const struct offload_patches *patches,
                         struct patch_chunk *chunk)
 {
@@ -65,13 +67,13 @@ static bool place_chunk(struct offload *offload, const struct offload_patches *p
            device_upload((void *)chunk->bundle, patches->bundle, npatch * sizeof *patches->bundle);
 }
 
-/* Marks patches whose systems failed; info[npatch] of one operation. */
+/* Marks the patches whose systems failed in one operation, which returned `failed` and info[npatch]. */
 static void note_failures(size_t npatch, int failed, const int *info, int *bad)
 {
     for (size_t k = 0; k < npatch; k++) bad[k] |= failed < 0 || info[k] != 0;
 }
 
-/* Cholesky factor and the band of the inverse, with x on the way. */
+/* Computes the Cholesky factor, the band of the inverse, and with them x. */
 static void factor_banded(const struct offload *offload, const struct patch_chunk *chunk, int *info, int *bad)
 {
     const struct linalg *linalg = offload->linalg;
@@ -83,7 +85,8 @@ static void factor_banded(const struct offload *offload, const struct patch_chun
     note_failures(chunk->npatch, failed, info, bad);
 }
 
-/* x and the blocks of the inverse. The factor must be looked at before it is destroyed. */
+/* Computes the Cholesky factor, x, and the blocks of the inverse. chunk_gather() checks the factor before
+ * linalg_inverse_blocks() destroys it. */
 static void factor_dense(const struct offload *offload, const struct patch_chunk *chunk, int *info, int *bad)
 {
     const struct linalg *linalg = offload->linalg;
@@ -106,7 +109,7 @@ static void factor_dense(const struct offload *offload, const struct patch_chunk
     note_failures(chunk->npatch, failed, info, bad);
 }
 
-/* What linalg_band_root() works on for the patches first ... last - 1, which are all that have band c. */
+/* What linalg_band_root() wants for the patches first ... last - 1, all of which have bandwidth c. */
 static struct linalg_root root_of_band(const struct patch_chunk *chunk, size_t c, size_t first, size_t last)
 {
     const size_t core = chunk->shape.core_nspec, system = first * core;
@@ -123,7 +126,7 @@ static struct linalg_root root_of_band(const struct patch_chunk *chunk, size_t c
     return root;
 }
 
-/* The patches are in the order of their bandwidths. */
+/* Takes the roots in one batch for each bandwidth: the patches are in the order of their bandwidths. */
 static int take_banded_roots(const struct offload *offload, const struct patch_chunk *chunk, int *info)
 {
     struct linalg_root root[LINALG_ROOT_BAND_MAX];
@@ -139,7 +142,7 @@ static int take_banded_roots(const struct offload *offload, const struct patch_c
     return linalg_band_root(offload->linalg, root, nroot, chunk->linalg, chunk->linalg_bytes, info);
 }
 
-/* Square roots of all core spectra; info[npatch * core_nspec]. */
+/* Takes the square roots of all core spectra; info[npatch][core spec]. */
 static int take_roots(const struct offload *offload, const struct patch_chunk *chunk, int *info)
 {
     const struct linalg_dense spectra = {.batch = chunk->npatch * chunk->shape.core_nspec,
@@ -158,7 +161,8 @@ static bool place_results(const struct patch_chunk *chunk, struct offload_result
     return memory != NULL;
 }
 
-/* What the linear algebra said of the systems, in the results' terms. */
+/* Adds the failures that the linear algebra reported to the results: bad[npatch] of the factors and inverses,
+ * `failed` and info[npatch][core spec] of the square roots. */
 static void merge_failures(const struct patch_chunk *chunk, const int *bad, int failed, const int *info,
                            struct offload_results *results)
 {

@@ -11,22 +11,22 @@
 
 enum { TILE = LINALG_TILE };
 
-/* Sizes of a patch's systems. */
+/* The sizes of a patch's system. */
 struct banded_shape {
     size_t nspec, nwave, core_nspec, core_nwave;
     size_t n; /* unknowns, wavelength-major */
     struct bandwidths bandwidths;
 };
 
-/* Where everything stands in the workspace. */
+/* The arrays in the workspace. */
 struct banded_arrays {
-    struct filled_system filled;       /* tiles of M, then of L; x[8 ntile]; diagonal[n] */
-    double *inverse;                   /* tiles of C */
-    struct decorrelate_arrays spectra; /* [core] */
+    struct filled_system filled;       /* M, then L, in tiles; x[8 ntile]; diagonal[n] */
+    double *inverse;                   /* C in tiles */
+    struct decorrelate_arrays spectra; /* [core spec] */
     double *resolution;                /* [2 half + 1][core wave] of one spectrum */
-    int *info;                         /* [core] */
-    size_t *todo;                      /* [core + 1] how many core spectra are not yet precise, and which */
-    struct workspace linalg;
+    int *info;                         /* [core spec] */
+    size_t *todo;            /* [1 + core spec] how many core spectra are not yet precise, and which */
+    struct workspace linalg; /* of the linear algebra */
 };
 
 static struct banded_shape shape_of_patch(const struct patch *patch, size_t ndiag, bool wide)
@@ -57,7 +57,8 @@ static struct linalg_band band_of(const struct banded_shape *shape, const struct
                                 .x = work->filled.x};
 }
 
-/* Returns the bytes of a wide shape's arrays; lays them out when memory is not NULL. */
+/* Returns the bytes of the arrays of a wide shape, and lays them out unless memory is NULL. SIZE_MAX when the
+ * shape is larger than the linear algebra can do. */
 static size_t lay_out(const struct linalg *linalg, const struct banded_shape *shape, char *memory,
                       struct banded_arrays *work)
 {
@@ -93,8 +94,8 @@ size_t banded_bytes(const struct linalg *linalg, const struct patch *largest, si
     return lay_out(linalg, &shape, NULL, &work);
 }
 
-/* The arrays of a patch; false when the workspace is too small. Wide or not, they stand in the same places.
- */
+/* Lays out the arrays of a patch; false when the workspace is too small. The first and the wide attempt have
+ * the same layout. */
 static bool place_arrays(const struct patch_system *system, struct workspace work,
                          struct banded_arrays *arrays)
 {
@@ -124,7 +125,8 @@ static bool invert(const struct linalg *linalg, const struct banded_shape *shape
     return linalg_band_inverse(linalg, &band, work->linalg.memory, work->linalg.bytes, &info) == 0;
 }
 
-/* The diagonals of C_ss, and the vectors that Q_s is to multiply, for the spectra still to be done. */
+/* Gathers the diagonals of C_ss, and the vectors that Q_s is to multiply, for the spectra still to be done.
+ */
 static void gather(const struct patch *patch, const struct banded_shape *shape,
                    const struct banded_arrays *work, const double *deconvolved)
 {
@@ -140,7 +142,7 @@ static void gather(const struct patch *patch, const struct banded_shape *shape,
     }
 }
 
-/* Decorrelates core spectrum s; false when it is not precise. */
+/* Decorrelates core spectrum s into *result; false when it is not precise. */
 static bool decorrelate_one(const struct patch *patch, const struct spectrum_root *root,
                             const struct banded_arrays *work, size_t s, struct patch_result *result)
 {
@@ -184,7 +186,7 @@ enum solved banded_solve(const struct patch_system *system, struct workspace wor
     struct banded_shape shape;
 
     if (!decorrelate_is_possible(patch->wave_halfwidth, system->ndiag))
-        return IMPRECISE; /* spots too large */
+        return IMPRECISE; /* spots overlap too far */
     if (!place_arrays(system, work, &arrays)) return SINGULAR;
     shape = shape_of_patch(patch, system->ndiag, false);
     banded_fill(team_of_one(), shape.bandwidths.tband, system->normal, system->prior, &arrays.filled);

@@ -16,12 +16,12 @@ enum {
     TILE = LINALG_TILE,
     CORE = 5,    /* spectra of a subdomain whose solution counts */
     PADDING = 1, /* spectra on each side of these */
-    ROUNDS = 40,
-    MARGIN = 20 /* wavelengths on each side of a bin where a cut of S still matters */
+    ROUNDS = 40, /* the most rounds */
+    MARGIN = 20  /* wavelengths on each side of a bin at which a cut of S still affects it */
 };
 
-/* Rounds end when the next one, which shrinks as the last one did, would change no flux by more than this, in
- * units of what a lone bin's error would be. */
+/* Rounds end when the next one would change no flux by more than this, if its change is as much smaller as
+ * that of the last one was; in the units of subdomain_add(). */
 static const double converged = 1e-8;
 
 static size_t band_of(const struct bundle_solver *solver, bool wide)
@@ -46,7 +46,7 @@ static struct linalg_root root_of(const struct bundle_solver *solver, size_t spe
                                 .condition = solver->condition + spec};
 }
 
-/* Bytes of scratch for any operation of one thread; SIZE_MAX: impossible. */
+/* Bytes of workspace for any operation of one thread; SIZE_MAX when the linear algebra cannot do it. */
 static size_t scratch_bytes(const struct bundle_solver *solver, size_t nspec, size_t zband)
 {
     struct linalg_root root = {.batch = 1,
@@ -149,12 +149,13 @@ void bundle_solver_free(struct bundle_solver *solver)
     memset(solver, 0, sizeof *solver);
 }
 
-/* residual[spec] -= the part of M x that spectrum `other` adds, r = other + spec_halfwidth - spec: overlaps
- * of spec's spots with later ones of the other, and of the other's spots with later ones of spec. */
+/* Subtracts from the residual of `spec` what spectrum `other` contributes to M x, with r = other +
+ * spec_halfwidth - spec: the overlaps of spots of `spec` with those of `other` at the same and later
+ * wavelengths, and the overlaps of spots of `other` with later ones of `spec`. */
 static void subtract_spectrum(const struct bundle_solver *solver, const struct overlaps *overlaps,
                               size_t spec, size_t other, size_t r)
 {
-    size_t nwave = solver->nwave, band = overlaps->wave_halfwidth,
+    size_t nwave = solver->nwave, halfwidth = overlaps->wave_halfwidth,
            first = r < overlaps->spec_halfwidth ? 1 : 0;
     const double *x = solver->x + other * nwave;
     double *residual = solver->residual + spec * nwave;
@@ -162,7 +163,7 @@ static void subtract_spectrum(const struct bundle_solver *solver, const struct o
     for (size_t w = 0; w < nwave; w++) {
         const double *own = overlaps_with(overlaps, spec, w, r);
         const double *others = overlaps_with(overlaps, other, w, 2 * overlaps->spec_halfwidth - r);
-        size_t last = w + band < nwave ? band : nwave - 1 - w;
+        size_t last = w + halfwidth < nwave ? halfwidth : nwave - 1 - w;
         double sum = 0;
 
 #pragma omp simd reduction(+ : sum)
@@ -173,23 +174,24 @@ static void subtract_spectrum(const struct bundle_solver *solver, const struct o
     }
 }
 
-/* residual = y - (M + prior) x */
+/* Sets residual to y - (M + diag(prior)) x. */
 static void find_residual(const struct bundle_solver *solver, const struct overlaps *overlaps)
 {
-    size_t nwave = solver->nwave, reach = overlaps->spec_halfwidth;
+    size_t nwave = solver->nwave, halfwidth = overlaps->spec_halfwidth;
 
 #pragma omp parallel for schedule(dynamic)
     for (size_t s = 0; s < solver->nspec; s++) {
         for (size_t i = s * nwave; i < (s + 1) * nwave; i++) {
             solver->residual[i] = overlaps->y[i] - solver->prior[i] * solver->x[i];
         }
-        for (size_t other = s > reach ? s - reach : 0; other < solver->nspec && other <= s + reach; other++) {
-            subtract_spectrum(solver, overlaps, s, other, other + reach - s);
+        for (size_t other = s > halfwidth ? s - halfwidth : 0;
+             other < solver->nspec && other <= s + halfwidth; other++) {
+            subtract_spectrum(solver, overlaps, s, other, other + halfwidth - s);
         }
     }
 }
 
-/* Rounds after the first, whose largest change was `before`. */
+/* Does the rounds after the first, whose largest change was `before`. False when they do not converge. */
 static bool iterate(struct bundle_solver *solver, const struct overlaps *overlaps, double before)
 {
     for (int round = 1; round < ROUNDS; round++) {
@@ -207,6 +209,7 @@ static bool iterate(struct bundle_solver *solver, const struct overlaps *overlap
     return false;
 }
 
+/* Whether a spectrum of the core among first ... last - 1 is not yet solved. */
 static bool has_unsolved(const struct bundle_solver *solver, const struct subdomain *subdomain, size_t first,
                          size_t last)
 {
@@ -229,8 +232,10 @@ static bool is_precise_everywhere(const struct spectrum_root *root)
     return true;
 }
 
-/* Roots of the spectra that are not yet solved, from `band` diagonals of C_ss. Those that are
- * precise everywhere are done; the others may be taken again with a wider band. */
+/* Takes the roots of spectra first ... last - 1 that are not yet solved, from `band` diagonals of C_ss.
+ * Spectra that are precise everywhere count as solved; the others can be taken again with a wider band,
+ * unless this is the last time.
+ */
 static void take_roots(struct bundle_solver *solver, size_t band, bool is_last, size_t first, size_t last)
 {
     size_t nwave = solver->nwave;
@@ -251,9 +256,9 @@ static void take_roots(struct bundle_solver *solver, size_t band, bool is_last, 
     }
 }
 
-/* The prior (omp/README.md, "The mathematics"), block by block of wavelengths: a patch's share of a bundle
- * each, so that a bin counts as dim beside its neighbourhood, not beside the brightest of the whole bundle.
- */
+/* Computes the prior (omp/README.md, "The mathematics"). As in a patch, a bin is compared with the brightest
+ * one around it, not with the brightest one of the whole bundle: with the wavelengths of its block of 50 and
+ * of the blocks on either side, in spectra up to three away. */
 static void make_prior(struct bundle_solver *solver, const struct overlaps *overlaps, double regularize)
 {
     enum { BLOCK = 50, AROUND = 3 };
@@ -302,7 +307,7 @@ bool bundle_solver_solve(struct bundle_solver *solver, const struct overlaps *ov
     make_prior(solver, overlaps, regularize);
 #pragma omp parallel for schedule(dynamic) reduction(max : largest)
     for (size_t g = 0; g < solver->nsubdomain;
-         g++) { /* all that needs a subdomain's factor, while it is in the cache */
+         g++) { /* all that needs the factor of a subdomain is done while it is in the cache */
         struct subdomain *subdomain = &solver->subdomain[g];
 
         place_subdomain(solver, g, subdomain);

@@ -7,14 +7,14 @@
 #include "base/minmax.h"
 #include "omp/kernels/dense.h"
 
-/* Where everything stands in the workspace. */
+/* The arrays in the workspace. */
 struct dense_arrays {
     struct filled_system filled; /* matrix[n][n], x[n], diagonal[n] */
-    double *root;                /* [core_nspec][nwave][nwave]: C_ss, then Q_s */
+    double *root;                /* [core spec][nwave][nwave]: C_ss, then Q_s */
     double *row_sum;             /* [nwave] of one Q_s */
     double *resolution;          /* [ndiag][core wave] of one spectrum */
-    int *info;                   /* [core_nspec] */
-    struct workspace linalg;
+    int *info;                   /* [core spec] */
+    struct workspace linalg;     /* of the linear algebra */
 };
 
 size_t dense_linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, size_t core_nspec,
@@ -30,8 +30,8 @@ size_t dense_linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, s
     return max_size(bytes, linalg_inverse_sqrt_bytes(linalg, &spectra));
 }
 
-/* Returns the bytes; lays the arrays out when memory is not NULL. SIZE_MAX: too large for the linear algebra.
- */
+/* Returns the bytes of the arrays, and lays them out unless memory is NULL. SIZE_MAX when the patch is larger
+ * than the linear algebra can do. */
 static size_t lay_out(const struct linalg *linalg, const struct patch *patch, size_t ndiag, char *memory,
                       struct dense_arrays *work)
 {
@@ -58,6 +58,7 @@ size_t dense_bytes(const struct linalg *linalg, const struct patch *largest, siz
     return lay_out(linalg, largest, ndiag, NULL, &work);
 }
 
+/* Computes x and the blocks C_ss; false when M is singular. */
 static bool factor_and_invert(const struct linalg *linalg, const struct patch *patch,
                               const struct dense_arrays *work)
 {
@@ -79,7 +80,7 @@ static bool factor_and_invert(const struct linalg *linalg, const struct patch *p
            linalg_inverse_blocks(linalg, &dense, scratch.memory, scratch.bytes, &info) == 0;
 }
 
-/* Decorrelates core spectrum s; false when a value is not a number. */
+/* Decorrelates core spectrum s into *result; false when a value is not finite. */
 static bool decorrelate_core(const struct patch_system *system, const struct dense_arrays *work, size_t s,
                              struct patch_result *result)
 {

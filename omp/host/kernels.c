@@ -1,4 +1,4 @@
-/* The kernels of a patch, compiled for a single thread. */
+/* The kernels of a patch that other rooms call, compiled for a single thread. */
 #include "omp/kernels/normal_equations.h"
 #include "omp/kernels/quality.h"
 

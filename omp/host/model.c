@@ -8,7 +8,7 @@ void model_add(const struct spots *spots, const struct light *light, struct span
                double *image)
 {
 #pragma omp parallel
-    { /* each thread owns a range of rows */
+    { /* each thread has rows of its own */
         int thread = omp_get_thread_num(), nthreads = omp_get_num_threads();
         struct patch rows = {.row_min = (int)(ny * (size_t)thread / (size_t)nthreads),
                              .row_max = (int)(ny * ((size_t)thread + 1) / (size_t)nthreads),

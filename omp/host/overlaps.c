@@ -9,7 +9,7 @@
 #include "base/span.h"
 #include "omp/kernels/overlap.h"
 
-enum { BLOCK = 32 }; /* wavelengths weighted at a time: 93 KB for DESI's spots */
+enum { BLOCK = 32 }; /* wavelengths whose spots are weighted at a time: 93 KB for DESI's spots */
 
 enum status overlaps_alloc(struct overlaps *overlaps, const struct spots *spots,
                            const struct bundle_sizes *sizes, struct error *error)
@@ -44,7 +44,8 @@ void overlaps_free(struct overlaps *overlaps)
     memset(overlaps, 0, sizeof *overlaps);
 }
 
-/* The sums of one weighted spot with those of one other spectrum. */
+/* Sums the overlaps of one weighted spot with the spots of spectrum spec + r - spec_halfwidth:
+ * sum[r][distance]. */
 static void sum_with_spectrum(const struct bundle_view *bundle, const struct spot_place *at, size_t r,
                               const double *weighed, double *sum)
 {
@@ -54,9 +55,9 @@ static void sum_with_spectrum(const struct bundle_view *bundle, const struct spo
         sum[r * count + d] = overlap_sum(overlap_pair(bundle, at, r, d, weighed));
 }
 
-/* The sums of a block of wavelengths of one spectrum. First all spots are weighted, then they are summed with
- * one spectrum after another, so that the other spectrum's spots, which many wavelengths share, stay in the
- * nearest cache. */
+/* Sums the overlaps of a block of wavelengths of one spectrum. First all its spots are weighted, then they
+ * are summed with one other spectrum after another, so that the other spectrum's spots, which many
+ * wavelengths need, stay in the nearest cache. */
 static void sum_block(const struct bundle_view *bundle, size_t spec, struct span waves, double *scratch)
 {
     const struct overlaps *overlaps = bundle->overlaps;
@@ -88,7 +89,7 @@ void overlaps_sum(struct overlaps *overlaps, const struct spots *spots, const st
     overlaps->nwave = spots->nwave;
 #pragma omp parallel for collapse(2) schedule(static)
     for (size_t wave = 0; wave < spots->nwave;
-         wave += BLOCK) { /* the outer loop: neighbouring spectra share spots */
+         wave += BLOCK) { /* outermost: neighbouring spectra share spots */
         for (size_t spec = 0; spec < spots->nspec; spec++) {
             sum_block(&bundle, spec, (struct span){wave, min_size(BLOCK, spots->nwave - wave)},
                       overlaps->scratch + (size_t)omp_get_thread_num() * size);

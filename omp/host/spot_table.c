@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 
+/* The series of a parameter, see enum parameter. */
 static const struct legendre *series_of(const struct psf *psf, size_t parameter)
 {
     size_t ngh = (psf->degx + 1) * (psf->degy + 1);
@@ -24,7 +25,7 @@ static const struct legendre *series_of(const struct psf *psf, size_t parameter)
     }
 }
 
-/* The domain of a series, made when it is new; NULL when there is no room. */
+/* Finds the domain of a series, and makes it if it is new. NULL when there is no room for it. */
 static struct domain *find_domain(struct spot_table *table, const struct legendre *series)
 {
     struct domain *domain = table->domain;

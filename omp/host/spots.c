@@ -65,6 +65,7 @@ double legendre_value(const struct legendre *series, size_t spec, double wavelen
     return sum;
 }
 
+/* Copies the polynomials p[ncoef] at wavelength number `wave` to their places in a basis. */
 static void put_lane(const double *p, size_t ncoef, size_t wave, double *basis)
 {
     size_t block = wave / TRACE_LANES, lane = wave % TRACE_LANES;
@@ -96,7 +97,7 @@ enum status trace_basis_make(struct trace_basis *basis, const struct psf *psf, d
         put_lane(values.p[0], x->ncoef, w, basis->x);
         put_lane(values.p[1], y->ncoef, w, basis->y);
         if (!values.is_defined) continue;
-        if (basis->last == 0) basis->first = w; /* all up to the last one are */
+        if (basis->last == 0) basis->first = w; /* those defined are one range */
         basis->last = w + 1;
     }
     return STATUS_OK;
@@ -109,7 +110,8 @@ void trace_basis_free(struct trace_basis *basis)
     memset(basis, 0, sizeof *basis);
 }
 
-/* The first pixels of one trace; the sums are those of spot_parameters(). */
+/* The first pixels of the spots along one trace and one axis: corner[stride]. The sums are taken in the order
+ * of spot_parameters(), so that the corners are the same. */
 static void trace_corners(size_t stride, size_t ncoef, const double *restrict basis,
                           const double *restrict coef, size_t half_size, int *restrict corner)
 {

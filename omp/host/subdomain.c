@@ -25,7 +25,7 @@ static void fill_matrix(const struct bundle_solver *solver, const struct overlap
                         const struct subdomain *subdomain)
 {
     size_t nspec = subdomain->nspec, nwave = solver->nwave, n = nspec * nwave,
-           reach = overlaps->spec_halfwidth;
+           halfwidth = overlaps->spec_halfwidth;
     size_t tband = subdomain->tband;
 
     memset(subdomain->l, 0, linalg_band_size(n, tband) * sizeof(double));
@@ -33,8 +33,8 @@ static void fill_matrix(const struct bundle_solver *solver, const struct overlap
         for (size_t s1 = 0; s1 < nspec; s1++) {
             size_t column = wave * nspec + s1;
 
-            for (size_t s2 = s1 > reach ? s1 - reach : 0; s2 < nspec && s2 <= s1 + reach; s2++) {
-                const double *sum = overlaps_with(overlaps, subdomain->first + s1, wave, s2 + reach - s1);
+            for (size_t s2 = s1 > halfwidth ? s1 - halfwidth : 0; s2 < nspec && s2 <= s1 + halfwidth; s2++) {
+                const double *sum = overlaps_with(overlaps, subdomain->first + s1, wave, s2 + halfwidth - s1);
 
                 for (size_t d = s2 < s1 ? 1 : 0; d <= overlaps->wave_halfwidth && wave + d < nwave; d++) {
                     size_t row = (wave + d) * nspec + s2;
@@ -92,7 +92,7 @@ void subdomain_invert(struct bundle_solver *solver, const struct subdomain *subd
 
         if (solver->solved[s]) continue;
         decorrelate_diagonals(team_of_one(), &tiles, s - subdomain->first, band, c);
-        if (info != 0) c[0] = NAN; /* no root then */
+        if (info != 0) c[0] = NAN; /* linalg_band_root() then finds no root */
     }
 }
 

@@ -1,5 +1,5 @@
-/* The steps of the banded solver between those of linalg/: the bodies that every backend runs, for the
- * members of a team. */
+/* The steps of the banded solver that lie between those of linalg/. Host and device run the same bodies, each
+ * for the members of a team. tband: tiles below the diagonal of M; shared: [TEAM_SIZE], or NULL on a CPU. */
 #ifndef UNSPOT_OMP_KERNELS_BANDED_H
 #define UNSPOT_OMP_KERNELS_BANDED_H
 
@@ -12,7 +12,8 @@
 #include "omp/normal_equations.h"
 #include "omp/solver.h"
 
-/* M's lower triangle in tiles. Rows beyond the last are the identity's. */
+/* Fills matrix with the lower triangle of M in tiles; see linalg/linalg.h for their layout. The rows that pad
+ * the last tiles are those of the identity. */
 TEAM_BODY void banded_fill_matrix(struct member member, size_t tband, const struct normal_equations *normal,
                                   double *matrix)
 {
@@ -37,7 +38,8 @@ TEAM_BODY void banded_fill_matrix(struct member member, size_t tband, const stru
     team_sync(member);
 }
 
-/* M + diag(prior). filled: matrix in tiles, x[rows] in whole tiles, diagonal[n]. */
+/* Fills the system (M + diag(prior)) x = y, with prior[wave][spec]. filled->matrix is in tiles, filled->x has
+ * whole tiles of rows, filled->diagonal has n elements. */
 TEAM_BODY void banded_fill(struct member member, size_t tband, const struct normal_equations *normal,
                            const double *prior, const struct filled_system *filled)
 {
@@ -54,14 +56,14 @@ TEAM_BODY void banded_fill(struct member member, size_t tband, const struct norm
             diagonal[i] = *at;
         }
         x[i] = i < n ? normal->y[i] : 0;
-        for (size_t j = i / LINALG_TILE * LINALG_TILE; j < i; j++) { /* upper triangles of diagonal tiles */
+        for (size_t j = i / LINALG_TILE * LINALG_TILE; j < i; j++) { /* upper triangle of a diagonal tile */
             matrix[linalg_tile_index(tband, j, i)] = matrix[linalg_tile_index(tband, i, j)];
         }
     }
     team_sync(member);
 }
 
-/* Whether the factor has any digits left: see is_regular_pivot(). */
+/* Whether all pivots of the factor, which is in tiles, pass is_regular_pivot(). */
 TEAM_BODY bool banded_is_regular(struct member member, size_t tband, size_t n, const double *factor,
                                  const double *diagonal, double *shared)
 {
@@ -73,7 +75,7 @@ TEAM_BODY bool banded_is_regular(struct member member, size_t tband, size_t n, c
     return team_largest(member, bad, shared) == 0;
 }
 
-/* deconvolved[spec][wave] from x, which is wavelength-major. */
+/* Copies the solution x[wave][spec] to deconvolved[spec][wave]. */
 TEAM_BODY void banded_deconvolved(struct member member, size_t nspec, size_t nwave, const double *x,
                                   double *deconvolved)
 {

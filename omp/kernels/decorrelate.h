@@ -1,5 +1,6 @@
-/* From C to the square root of S and on to the spectrum: the bodies that host and device run, for the members
- * of a team. shared: [TEAM_SIZE], or NULL on a CPU. */
+/* The steps before and after the square root Q of S, which linalg_band_root() takes: they gather the
+ * diagonals of C_ss, and turn Q into flux, ivar and resolution. Host and device run the same bodies, each for
+ * the members of a team. shared: [TEAM_SIZE], or NULL on a CPU. */
 #ifndef UNSPOT_OMP_KERNELS_DECORRELATE_H
 #define UNSPOT_OMP_KERNELS_DECORRELATE_H
 
@@ -12,14 +13,15 @@
 #include "omp/decorrelate.h"
 #include "omp/kernels/system.h"
 
-/* The tiles of C = M⁻¹ of some spectra that were solved together, as linalg_band_inverse() leaves them. */
+/* C = M⁻¹ of spectra that were solved together, in the tiles that linalg_band_inverse() fills. */
 struct inverse_tiles {
     const double *tiles;
     size_t zband;        /* tiles below the diagonal */
-    size_t nspec, nwave; /* unknowns are wavelength-major */
+    size_t nspec, nwave; /* of the unknowns, which are in wavelength-major order */
 };
 
-/* c[band + 1][nwave]: the diagonals 0 ... band of C_ss of spectrum `spec`. */
+/* Copies the diagonals 0 ... band of C_ss of spectrum `spec` to c[band + 1][nwave]; 0 where a row is beyond
+ * the last. */
 TEAM_BODY void decorrelate_diagonals(struct member member, const struct inverse_tiles *inverse, size_t spec,
                                      size_t band, double *c)
 {
@@ -35,7 +37,8 @@ TEAM_BODY void decorrelate_diagonals(struct member member, const struct inverse_
     }
 }
 
-/* vector[DECORRELATE_VECTORS][nwave] = 1, x */
+/* Fills vector[DECORRELATE_VECTORS][nwave], which Q is to multiply, with ones and with the solution x[nwave].
+ */
 TEAM_BODY void decorrelate_vectors(struct member member, size_t nwave, const double *x, double *vector)
 {
     for (team_share(member, w, nwave)) {
@@ -44,8 +47,8 @@ TEAM_BODY void decorrelate_vectors(struct member member, size_t nwave, const dou
     }
 }
 
-/* flux, ivar and 2 half + 1 diagonals of R for some of the wavelengths. False when a row sum is 0 or a value
- * is not a number. */
+/* Writes flux, ivar and the 2 half + 1 diagonals of R of the given wavelengths. False when a row sum of Q is
+ * 0 or a value is not finite. */
 TEAM_BODY bool decorrelate_spectrum(struct member member, const struct spectrum_root *root, struct span waves,
                                     double *shared, struct spectrum_out out)
 {
@@ -75,8 +78,8 @@ TEAM_BODY bool decorrelate_spectrum(struct member member, const struct spectrum_
     return team_largest(member, bad, shared) == 0;
 }
 
-/* Whether cutting S at the edge of its band leaves the fluxes of these wavelengths within `limit` sigma;
- * margin: wavelengths on each side whose cuts count as well. */
+/* Whether the fluxes of the given wavelengths stay within `limit` sigma although S is cut at the edge of its
+ * band. margin: how many wavelengths on each side count as well. */
 TEAM_BODY bool decorrelate_is_precise(struct member member, const struct spectrum_root *root,
                                       struct span waves, size_t margin, double limit, double *shared)
 {
@@ -84,8 +87,8 @@ TEAM_BODY bool decorrelate_is_precise(struct member member, const struct spectru
     /* Measured on the reference and on simulated frames of all cameras: the error of flux, in sigma, is at
      * most twice the relative size of S at the edge of its band times the largest S/N. */
     static const double error_factor = 3;
-    /* Beyond this condition number rounding alone, 2.2e-16 times that number, is no longer small. A bin
-     * without light beside bright ones gives 2e9. */
+    /* Beyond this condition number of S the rounding errors alone, 2.2e-16 times that number, are no longer
+     * small. A bin without light beside bright ones gives 2e9. */
     static const double condition_limit = 1e10;
     size_t from = first > margin ? first - margin : 0, to = first + n + margin;
     double edge = 0, snr = 1;

@@ -1,5 +1,5 @@
-/* The steps of the dense solver between those of linalg/: the bodies that host and device run, for the
- * members of a team. shared: [TEAM_SIZE], or NULL on a CPU. */
+/* The steps of the dense solver that lie between those of linalg/. Host and device run the same bodies, each
+ * for the members of a team. shared: [TEAM_SIZE], or NULL on a CPU. */
 #ifndef UNSPOT_OMP_KERNELS_DENSE_H
 #define UNSPOT_OMP_KERNELS_DENSE_H
 
@@ -13,8 +13,8 @@
 #include "omp/patch.h"
 #include "omp/solver.h"
 
-/* The unknowns in the order in which they are eliminated: spectrum by spectrum, the padding spectra first, so
- * that only the trailing triangle of the factor, the core's, has to be inverted. */
+/* The spectrum whose unknowns are eliminated at a position. The padding spectra come first, so that only the
+ * trailing triangle of the factor, which belongs to the core, has to be inverted. */
 TEAM_BODY size_t dense_spectrum_at(const struct patch *patch, size_t position)
 {
     size_t padding = patch->nspec - patch->core_nspec;
@@ -23,8 +23,8 @@ TEAM_BODY size_t dense_spectrum_at(const struct patch *patch, size_t position)
     return position < patch->core_spec ? position : position + patch->core_nspec;
 }
 
-/* The lower triangle of M + diag(prior), column-major, and y, in the order of elimination. filled:
- * matrix[n][n], x[n], diagonal[n]. */
+/* Fills the system (M + diag(prior)) x = y in the order of elimination, with prior[wave][spec]: the lower
+ * triangle of filled->matrix[n columns][n rows], filled->x[n] and filled->diagonal[n]. */
 TEAM_BODY void dense_expand(struct member member, const struct patch *patch,
                             const struct normal_equations *normal, const double *prior,
                             const struct filled_system *filled)
@@ -69,7 +69,7 @@ TEAM_BODY void dense_expand(struct member member, const struct patch *patch,
     team_sync(member);
 }
 
-/* Whether the factor has any digits left: see is_regular_pivot(). */
+/* Whether all pivots of factor[n][n] pass is_regular_pivot(). */
 TEAM_BODY bool dense_is_regular(struct member member, size_t n, const double *factor, const double *diagonal,
                                 double *shared)
 {
@@ -81,7 +81,7 @@ TEAM_BODY bool dense_is_regular(struct member member, size_t n, const double *fa
     return team_largest(member, bad, shared) == 0;
 }
 
-/* deconvolved[spec][wave] from x in the order of elimination. */
+/* Copies the solution x[n], which is in the order of elimination, to deconvolved[spec][wave]. */
 TEAM_BODY void dense_deconvolved(struct member member, const struct patch *patch, const double *x,
                                  double *deconvolved)
 {
@@ -103,8 +103,8 @@ struct dense_root {
     double *shared;  /* [TEAM_SIZE], or NULL on a CPU */
 };
 
-/* flux, ivar and ndiag diagonals of R of one core spectrum. False when a row sum is 0 or a value is not a
- * number. */
+/* Writes flux, ivar and ndiag diagonals of R of one core spectrum. False when a row sum of Q is 0 or flux or
+ * ivar is not finite. */
 TEAM_BODY bool dense_decorrelate(struct member member, const struct patch *patch, size_t ndiag,
                                  const struct dense_root *root, struct spectrum_out out)
 {

@@ -1,4 +1,6 @@
-/* Where a spot lies on the pixels of a patch, and its light there. */
+/* Where a spot lies on the pixels of a patch, and the light that it adds there. Host and device run the same
+ * bodies, each for the members of a team. A model has the patch's pixels: [row][column] from row_min and
+ * column_min on. `spot` is a spot's number, spec * nwave + wave, in its bundle. */
 #ifndef UNSPOT_OMP_KERNELS_FOOTPRINT_H
 #define UNSPOT_OMP_KERNELS_FOOTPRINT_H
 
@@ -8,10 +10,11 @@
 #include "omp/patch.h"
 #include "omp/spots.h"
 
+/* Rows and columns of the CCD. */
 struct footprint {
     int column, row;            /* of the spot's first pixel */
-    int row_min, row_max;       /* rows and columns shared with the patch, the last ones excluded */
-    int column_min, column_max; /* both may be empty */
+    int row_min, row_max;       /* the spot shares rows row_min ... row_max - 1 with the patch, maybe none, */
+    int column_min, column_max; /* and columns likewise */
 };
 
 TEAM_BODY struct footprint footprint_of(const struct patch *patch, const struct spots *spots, size_t spot)
@@ -28,7 +31,7 @@ TEAM_BODY struct footprint footprint_of(const struct patch *patch, const struct 
     };
 }
 
-/* model[row][column] of the patch's pixels += amplitude · spot */
+/* Adds amplitude · spot to the model. */
 TEAM_BODY void footprint_add(struct member member, const struct patch *patch, const struct spots *spots,
                              size_t spot, double amplitude, double *restrict model)
 {
@@ -44,12 +47,12 @@ TEAM_BODY void footprint_add(struct member member, const struct patch *patch, co
     }
 }
 
-/* The same by members who have columns of the patch of their own: they need not wait for each other between
- * spots. */
+/* The same, with columns of the patch shared out to the members of a team for good, so that they need not
+ * wait for each other between spots. */
 TEAM_BODY void footprint_add_columns(struct member member, const struct patch *patch,
                                      const struct spots *spots, size_t spot, double amplitude, double *model)
 {
-    enum { ROWS = 4 }; /* whose pixels are read before the first is written */
+    enum { ROWS = 4 }; /* rows whose pixels are read before the first is written */
     const struct footprint foot = footprint_of(patch, spots, spot);
     const int width = patch->column_max - patch->column_min, nx = (int)spots->nx;
     const double *value = spots->value + spot * spots->nx * spots->ny;
@@ -72,7 +75,8 @@ TEAM_BODY void footprint_add_columns(struct member member, const struct patch *p
     }
 }
 
-/* The light of spectra in the rows of a patch of the whole width, summed in their order. See model_add(). */
+/* Adds the light of spectra to image[row][column], the rows and columns of a patch, in the order that
+ * model_add() promises. */
 TEAM_BODY void footprint_add_all(struct member member, const struct patch *rows, const struct spots *spots,
                                  const struct light *light, double *image)
 {

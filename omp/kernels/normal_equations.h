@@ -1,4 +1,5 @@
-/* The normal equations of a patch: the body that every backend runs, for the members of a team. */
+/* The normal equations of a patch, from the overlaps of its bundle. A single thread runs
+ * normal_equations_fill(), a team on a device normal_equations_fill_by_lanes(). */
 #ifndef UNSPOT_OMP_KERNELS_NORMAL_EQUATIONS_H
 #define UNSPOT_OMP_KERNELS_NORMAL_EQUATIONS_H
 
@@ -9,7 +10,7 @@
 #include "omp/kernels/overlap_lanes.h"
 #include "omp/normal_equations.h"
 
-/* Whether all rows of a spot that are on the CCD are rows of the patch. */
+/* Whether all rows of spot number `spot` that are on the CCD are rows of the patch. */
 TEAM_BODY bool normal_equations_is_inside(const struct patch *patch, const struct bundle_view *bundle,
                                           size_t spot)
 {
@@ -19,7 +20,7 @@ TEAM_BODY bool normal_equations_is_inside(const struct patch *patch, const struc
            min_int(row + (int)bundle->spots->ny, (int)bundle->pixels->ny) <= patch->row_max;
 }
 
-/* Column (wave, spec1) of M from the overlaps of its spot. */
+/* Copies column (wave, spec1) of M from the overlaps of its spot, sum[r][distance] as in struct overlaps. */
 TEAM_BODY void normal_equations_scatter(const struct normal_equations *normal,
                                         const struct overlaps *overlaps, const double *sum, size_t wave,
                                         size_t spec1)
@@ -42,7 +43,7 @@ TEAM_BODY void normal_equations_scatter(const struct normal_equations *normal,
     }
 }
 
-/* The same by the members of a part of a team, each some of the overlaps. */
+/* The same by the members of a part of a team, of whom each copies some of the overlaps. */
 TEAM_BODY void normal_equations_scatter_by_lanes(struct member lane, const struct normal_equations *normal,
                                                  const struct overlaps *overlaps, const double *sum, int wave,
                                                  int spec1)
@@ -62,7 +63,8 @@ TEAM_BODY void normal_equations_scatter_by_lanes(struct member lane, const struc
     }
 }
 
-/* Fills a placed *normal, see normal_equations_sum(). scratch: normal_equations_scratch_size() doubles. */
+/* Fills *normal, which has been placed, as normal_equations_sum() does. scratch:
+ * normal_equations_scratch_size() doubles. */
 TEAM_BODY void normal_equations_fill(const struct normal_equations *normal, const struct patch *patch,
                                      const struct bundle_view *bundle, double *scratch)
 {
@@ -96,8 +98,8 @@ TEAM_BODY void normal_equations_fill(const struct normal_equations *normal, cons
     }
 }
 
-/* The same by a team of TEAM_SIZE, whose parts have a spot each. own: [part][2 spec_halfwidth +
- * 1][wave_halfwidth + 1]; exchange: [LANE_EXCHANGE] */
+/* The same by a team of TEAM_SIZE members, whose parts work on one spot each. exchange: [LANE_EXCHANGE]; own:
+ * [part][2 spec_halfwidth + 1][wave_halfwidth + 1], for overlaps that are summed anew. */
 TEAM_BODY void normal_equations_fill_by_lanes(struct member member, const struct normal_equations *normal,
                                               const struct patch *patch, const struct bundle_view *bundle,
                                               double *exchange, double *own)
@@ -114,14 +116,14 @@ TEAM_BODY void normal_equations_fill_by_lanes(struct member member, const struct
     team_zero(member, normal_equations_block_count(normal->nspec, normal->nwave, normal->wave_halfwidth),
               normal->block);
     for (int first = 0; first < count; first += PARTS) {
-        const bool is_one = first + part < count; /* the last one is done by all parts */
+        const bool is_one = first + part < count; /* parts without a spot of their own repeat the last one */
         const int i = is_one ? first + part : count - 1, wave = i / nspec, spec = i - wave * nspec;
         const size_t spot = (size_t)(((int)patch->spec + spec) * nwave + (int)patch->wave + wave);
         struct spot_sums sums = {overlaps->y[spot], overlaps->weight[spot], overlaps->pixmask_fraction[spot]};
         const double *sum = overlaps->sum + spot * size;
         bool all_inside = true;
 
-        for (int k = 0; k < PARTS; k++) { /* parts go together */
+        for (int k = 0; k < PARTS; k++) { /* all parts take the same way */
             const int other = min_int(first + k, count - 1), other_wave = other / nspec;
             const int other_spec = (int)patch->spec + other - other_wave * nspec;
 

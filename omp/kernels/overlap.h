@@ -1,5 +1,5 @@
-/* The overlaps of one spot with others: the bodies that every backend runs, for one member of a team; devices
- * have overlap_lanes.h. */
+/* The overlaps of one spot with others, computed by a single thread. omp/kernels/overlap_lanes.h has the same
+ * for the members of a team on a device. */
 #ifndef UNSPOT_OMP_KERNELS_OVERLAP_H
 #define UNSPOT_OMP_KERNELS_OVERLAP_H
 
@@ -15,20 +15,20 @@
 #include "omp/kernels/spot.h"
 #include "omp/overlaps.h"
 
-/* A row of the weighted spot stands between SPOT_LANES zeros on either side, so that a sum runs over whole
- * lanes: what it reads of the other spot beyond the shared columns meets a zero. */
+/* Doubles in a row of a weighted spot. Each row has SPOT_LANES zeros on either side, so that sums run over
+ * whole vectors: whatever they read of the other spot beyond the shared columns is multiplied by a zero. */
 TEAM_BODY size_t overlap_row(const struct spots *spots)
 {
     return SPOT_LANES + spots->nx + SPOT_LANES;
 }
 
-/* Doubles of the scratch for one weighted spot. */
+/* Doubles of scratch for one weighted spot. */
 TEAM_BODY size_t overlaps_scratch_size(const struct spots *spots)
 {
     return memory_round_up(overlap_row(spots) * spots->ny * sizeof(double)) / sizeof(double);
 }
 
-/* Light of a spot on the pixels of the CCD, usable or not. */
+/* The fraction of spot number `spot` that falls on pixels of the CCD, usable or not. */
 TEAM_BODY double light_on_ccd(const struct spots *spots, size_t spot, const struct pixels *pixels)
 {
     const struct patch ccd = {.row_max = (int)pixels->ny, .column_max = (int)pixels->nx};
@@ -55,7 +55,8 @@ TEAM_BODY size_t spot_number(const struct spots *spots, const struct spot_place 
     return at->spec * spots->nwave + at->wave;
 }
 
-/* What the sums over a spot's pixels say of it. */
+/* The sums of a spot from those over its pixels: usable is its light on usable pixels, count is their number.
+ */
 TEAM_BODY struct spot_sums overlap_sums(const struct spots *spots, double y, double weight, double usable,
                                         size_t count)
 {
@@ -65,8 +66,8 @@ TEAM_BODY struct spot_sums overlap_sums(const struct spots *spots, double y, dou
         .y = y, .weight = weight, .pixmask_fraction = is_whole ? 0 : fmax(0, 1 - usable)};
 }
 
-/* Puts a spot times the weights of its pixels into weighed[ny][overlap_row()], those of the rows asked for.
- */
+/* Fills weighed[ny][overlap_row()] with a spot times the inverse variances of its pixels; rows other than
+ * those asked for become 0. Returns the spot's own sums. */
 TEAM_BODY struct spot_sums overlap_weigh(const struct bundle_view *bundle, const struct spot_place *at,
                                          double *weighed)
 {
@@ -103,18 +104,21 @@ TEAM_BODY struct spot_sums overlap_weigh(const struct bundle_view *bundle, const
     return overlap_sums(spots, sum_y, sum_weight, usable, count);
 }
 
-enum { OVERLAP_GROUPS = 3 }; /* lanes of columns at a time: DESI's 17 columns */
+enum {
+    OVERLAP_GROUPS = 3
+}; /* groups of SPOT_LANES columns at a time: enough for the 17 columns of DESI's spots */
 
-/* SPOT_LANES numbers, from any address: clang 19 does not make one register of a loop over so few. */
+/* SPOT_LANES numbers from any address. The type is needed because clang 19 does not keep the sums of a loop
+ * over so few numbers in one register. */
 typedef double spot_lanes
     __attribute__((vector_size(SPOT_LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
 
-/* Where a weighted spot and another one meet: lanes beyond the shared columns must meet the zeros beside the
- * weighted rows: on their right where the other spot is shifted to the right, else on their left. */
+/* Where a weighted spot and another one share pixels. Vectors extend beyond the shared columns into the zeros
+ * beside the weighted rows: to the right where the other spot is shifted to the right, else to the left. */
 struct overlap {
-    int groups; /* of lanes; 0: they share no pixel */
-    size_t rows;
-    const double *wa, *a;       /* first row, lane 0 */
+    int groups;           /* of SPOT_LANES columns; 0: the spots share no pixel */
+    size_t rows;          /* that they share */
+    const double *wa, *a; /* the weighted and the other spot in the first column of the first shared row */
     size_t stride_wa, stride_a; /* from row to row */
 };
 
@@ -137,7 +141,7 @@ TEAM_BODY struct overlap overlap_of(const struct spots *spots, size_t spot, cons
     };
 }
 
-/* The sum of products of two arrays of rows, lane by lane, from lane group `first` on. The number of groups
+/* Adds the products of `groups` groups of columns from group `first` on, lane by lane. The number of groups
  * is a constant, so that the sums stay in registers. */
 TEAM_BODY void overlap_groups(int groups, const struct overlap *overlap, int first, spot_lanes *total)
 {
@@ -154,6 +158,7 @@ TEAM_BODY void overlap_groups(int groups, const struct overlap *overlap, int fir
     *total += sum[0];
 }
 
+/* Sums the products of all columns, lane by lane. */
 TEAM_BODY void overlap_all_lanes(const struct overlap *overlap, spot_lanes *total)
 {
     int first = 0;
@@ -166,7 +171,7 @@ TEAM_BODY void overlap_all_lanes(const struct overlap *overlap, spot_lanes *tota
     if (overlap->groups - first == 3) overlap_groups(3, overlap, first, total);
 }
 
-/* Σ over the pixels that the weighted spot shares with another. */
+/* Σ w A_1 A_2 over the pixels that the weighted spot shares with another. */
 TEAM_BODY double overlap_sum(struct overlap overlap)
 {
     spot_lanes sum;
@@ -178,8 +183,8 @@ TEAM_BODY double overlap_sum(struct overlap overlap)
     return total;
 }
 
-/* Where a weighted spot meets that of spectrum spec + r - spec_halfwidth, wavelength wave + d. At distance 0
- * only the lower triangle of M is wanted. */
+/* Where a weighted spot shares pixels with the spot of spectrum spec + r - spec_halfwidth at wavelength wave
+ * + d. At d = 0 only the lower triangle of M is wanted, and earlier spectra are said to share none. */
 TEAM_BODY struct overlap overlap_pair(const struct bundle_view *bundle, const struct spot_place *at, size_t r,
                                       size_t d, const double *weighed)
 {
@@ -191,8 +196,8 @@ TEAM_BODY struct overlap overlap_pair(const struct bundle_view *bundle, const st
     return overlap_of(spots, spot_number(spots, at), weighed, other * spots->nwave + at->wave + d);
 }
 
-/* The sums of one spot, from its rows only: sum[2 spec_halfwidth + 1][wave_halfwidth + 1]. This is one
- * member's work; weighed: [ny][overlap_row()] */
+/* Computes the overlaps of one spot from the rows asked for, sum[2 spec_halfwidth + 1][wave_halfwidth + 1],
+ * and returns its own sums. A single member does all of it. weighed: [ny][overlap_row()] */
 TEAM_BODY struct spot_sums overlaps_of_spot(const struct bundle_view *bundle, const struct spot_place *at,
                                             double *weighed, double *sum)
 {
@@ -208,7 +213,7 @@ TEAM_BODY struct spot_sums overlaps_of_spot(const struct bundle_view *bundle, co
     return sums;
 }
 
-/* Keeps the sums of a spot, and whether it is off the CCD. This is one member's work. */
+/* Stores the sums of spot number `spot`, and whether it is off the CCD. A single member does all of it. */
 TEAM_BODY void overlaps_store(const struct bundle_view *bundle, size_t spot, struct spot_sums sums)
 {
     const struct overlaps *overlaps = bundle->overlaps;

@@ -1,6 +1,6 @@
-/* The overlaps of one spot by the 32 members of a part of a team, for devices: what omp/kernels/overlap.h
- * does for a single member. Each has every 32nd pixel of the spot in registers, and neighbours read
- * neighbouring pixels of the others. */
+/* The overlaps of one spot with others, computed by the 32 members of a part of a team on a device, as
+ * omp/kernels/overlap.h does by a single thread. Each member has every 32nd pixel of the spot in its
+ * registers, and neighbouring members read neighbouring pixels of the other spots. */
 #ifndef UNSPOT_OMP_KERNELS_OVERLAP_LANES_H
 #define UNSPOT_OMP_KERNELS_OVERLAP_LANES_H
 
@@ -11,22 +11,23 @@
 #include "omp/kernels/overlap.h"
 
 enum {
-    LANE_PIXELS = 6,                      /* of a member at a time: DESI's 11 x 17 pixels are 5.8 times 32 */
-    LANE_EXCHANGE = TEAM_SIZE * TEAM_SUMS /* numbers that a team exchanges */
+    LANE_PIXELS = 6, /* pixels of a member at a time: DESI's spots have 11 x 17 pixels, 5.8 times 32 */
+    LANE_EXCHANGE = TEAM_SIZE * TEAM_SUMS /* doubles through which a team exchanges sums */
 };
 
-/* A member's pixels of a weighted spot; those that count nothing have the weight 0. */
+/* A member's pixels of a weighted spot. Pixels that do not count have the weight 0. */
 struct lane_pixels {
     int row[LANE_PIXELS], column[LANE_PIXELS]; /* of the spot */
     double weighed[LANE_PIXELS];
 };
 
-/* What struct spot_sums is made of, as far as a member's own pixels go. */
+/* The sums over a member's own pixels from which overlap_sums() makes those of the spot. */
 struct lane_sums {
     double y, weight, usable, count;
 };
 
-/* Pixels first + lane, + 32, ... of a spot times their weights, in the rows asked for. */
+/* Multiplies the pixels first + lane, first + lane + 32, ... of a spot by their inverse variances, 0 outside
+ * the rows asked for, and adds them to *sums. */
 TEAM_BODY void lane_weigh(struct member lane, const struct bundle_view *bundle, const struct spot_place *at,
                           int first, struct lane_pixels *own, struct lane_sums *sums)
 {
@@ -56,7 +57,7 @@ TEAM_BODY void lane_weigh(struct member lane, const struct bundle_view *bundle, 
     }
 }
 
-/* A member's part of the sum over the pixels that the spot shares with another. */
+/* The sum of Σ w A_1 A_2 over a member's own pixels among those that the spot shares with another. */
 TEAM_BODY double lane_overlap(const struct spots *spots, const struct lane_pixels *own, size_t spot,
                               size_t other, int first)
 {
@@ -76,8 +77,9 @@ TEAM_BODY double lane_overlap(const struct spots *spots, const struct lane_pixel
     return sum;
 }
 
-/* See overlaps_of_spot(). exchange: [32 members][TEAM_SUMS] of this part; without `stores` the sums are
- * computed for nothing. Every part of a team must come here. Every member gets the result. */
+/* Does what overlaps_of_spot() does. All parts of a team must come here together; one that has no spot of its
+ * own passes another's with stores = false, and its overlaps are not stored. Every member gets the result.
+ * exchange: [32 members][TEAM_SUMS] of this part. */
 TEAM_BODY struct spot_sums overlaps_by_lanes(struct member lane, const struct bundle_view *bundle,
                                              const struct spot_place *at, bool stores, double *exchange,
                                              double *sum)

@@ -1,4 +1,6 @@
-/* chi2pix of a patch: the body that every backend runs, for the members of a team. */
+/* chi2pix of a patch, defined in omp/quality.h. Host and device run the same bodies, each for the members of
+ * a team.
+ */
 #ifndef UNSPOT_OMP_KERNELS_QUALITY_H
 #define UNSPOT_OMP_KERNELS_QUALITY_H
 
@@ -8,13 +10,13 @@
 #include "omp/kernels/footprint.h"
 #include "omp/quality.h"
 
-/* Pixels of a patch: [row][column]. */
+/* Two images of the pixels of a patch, [row][column]. */
 struct chi2_map {
     double *chi2;   /* first the model, A x, then χ² */
-    double *usable; /* 1 or 0 */
+    double *usable; /* 1 where the pixel is usable, else 0 */
 };
 
-/* Turns the model into χ² and usable, pixel by pixel. */
+/* Replaces the model by χ², and sets usable, pixel by pixel. */
 TEAM_BODY void quality_compare(struct member member, const struct quality *quality, struct chi2_map map)
 {
     const struct patch *patch = quality->patch;
@@ -39,7 +41,7 @@ TEAM_BODY void quality_compare(struct member member, const struct quality *quali
     }
 }
 
-/* Σ A χ² / Σ A usable over the pixels of one spot */
+/* Σ A χ² / Σ A usable over the pixels of one spot, by a single thread; 0 where no pixel is usable. */
 TEAM_BODY double quality_mean(const struct patch *patch, const struct spots *spots, size_t spot,
                               struct chi2_map map)
 {
@@ -62,9 +64,9 @@ TEAM_BODY double quality_mean(const struct patch *patch, const struct spots *spo
     return weight > 0 ? sum / weight : 0;
 }
 
-enum { QUALITY_SPOTS = TEAM_SUMS / 2 }; /* whose means a part of a team takes at a time */
+enum { QUALITY_SPOTS = TEAM_SUMS / 2 }; /* spots whose means a part of a team takes at a time */
 
-/* A member's part of the sums of quality_mean(). */
+/* The two sums of quality_mean() over a member's own pixels: sum[2]. */
 TEAM_BODY void quality_add(struct member lane, const struct patch *patch, const struct spots *spots,
                            size_t spot, struct chi2_map map, double *sum)
 {
@@ -87,8 +89,8 @@ TEAM_BODY void quality_add(struct member lane, const struct patch *patch, const 
     }
 }
 
-/* The means of all core bins by a team of TEAM_SIZE, whose parts have QUALITY_SPOTS spots at a time; where
- * there are no more they do the last one for nothing. */
+/* The means of all core bins by a team of TEAM_SIZE members, whose parts take QUALITY_SPOTS spots at a time.
+ * Where no spots are left they repeat the last one and do not store it. */
 TEAM_BODY void quality_means_by_lanes(struct member member, const struct quality *quality,
                                       struct chi2_map map)
 {
@@ -124,7 +126,7 @@ TEAM_BODY void quality_means_by_lanes(struct member member, const struct quality
     }
 }
 
-/* See quality_chi2pix(). */
+/* Fills quality->chi2pix by the members of a team, as quality_chi2pix() does. */
 TEAM_BODY void quality_of_patch(struct member member, const struct quality *quality)
 {
     const struct patch *patch = quality->patch;

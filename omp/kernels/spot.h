@@ -1,4 +1,5 @@
-/* The spots of one wavelength: the bodies that every backend runs, for the members of a team. */
+/* Evaluates spots: the PSF on the pixels, Gauss-Hermite core and power-law tail. Host and device run the same
+ * bodies, each for the members of a team. All lengths are in pixels. */
 #ifndef UNSPOT_OMP_KERNELS_SPOT_H
 #define UNSPOT_OMP_KERNELS_SPOT_H
 
@@ -11,32 +12,37 @@
 
 enum {
     SPOT_ORDERS = 21, /* Hermite orders 0 ... 20 */
-    SPOT_WIDTH = 136, /* pixels along one axis, a half size of up to 64, padded to whole lanes */
-    SPOT_LANES = 8    /* pixels of a row at a time; rows are padded with what is never read */
+    SPOT_WIDTH = 136, /* most pixels along one axis, for a half size of up to 64, in whole vectors */
+    SPOT_LANES = 8    /* pixels of a row that are computed at a time; those that pad a row are never used */
 };
 
-/* What a team needs for one spot. */
+/* Scratch of a team for one spot. */
 struct spot_scratch {
-    struct legendre_values values;
-    double slots[SLOTS_MAX], parameter[SLOTS_MAX];
-    struct axis {
-        double u[SPOT_WIDTH], value[SPOT_WIDTH + 1], before[SPOT_WIDTH];
-        double integral[SPOT_ORDERS][SPOT_WIDTH];
+    struct legendre_values values; /* at the wavelength of the spot */
+    double slots[SLOTS_MAX];       /* see spot_parameters() */
+    double parameter[SLOTS_MAX];   /* [parameter] */
+    struct axis {                  /* for hermite_pixels(), along one axis: */
+        double u[SPOT_WIDTH];      /* left edge of each pixel from the spot's centre, in sigmas */
+        double value[SPOT_WIDTH + 1],
+            before[SPOT_WIDTH];                   /* the last two terms of the recurrence at the edges */
+        double integral[SPOT_ORDERS][SPOT_WIDTH]; /* [order][pixel] */
     } x, y;
-    double along_x[SPOT_ORDERS][SPOT_WIDTH];
-    double core[SPOT_WIDTH][SPOT_WIDTH];
+    double along_x[SPOT_ORDERS][SPOT_WIDTH]; /* [order in y][column] */
+    double core[SPOT_WIDTH][SPOT_WIDTH];     /* [row][column] */
     double shared[TEAM_SIZE];
 };
 
-/* Pixels of an axis and the edges between them, in whole lanes. */
+/* The number of edges of n pixels, n + 1, rounded up to whole vectors. */
 TEAM_BODY size_t hermite_edges(size_t n)
 {
     return (n + SPOT_LANES) / SPOT_LANES * SPOT_LANES;
 }
 
-/* Pixel integrals of He_m(u) exp(-u²/2)/√(2π) for orders m = 0 ... degree over n pixels, the first of which
- * has its left edge at `edge` pixels from the spot's centre: ∫ He_m φ = -He_(m-1) φ + const for m > 0, erf
- * for m = 0; orders are not divided by σ (desi-conventions §4). */
+/* Pixel integrals of He_m(u) φ(u), with φ(u) = exp(-u²/2)/√(2π) and u the distance from the spot's centre in
+ * units of sigma, for orders m = 0 ... degree and n pixels, of which the first has its left edge at `edge`
+ * pixels from the centre. For m > 0 the integral is -He_(m-1) φ, for m = 0 it is half of an error function.
+ * As in specter, the integrals are taken over u, and orders above 0 are not scaled by sigma. hermite_first()
+ * does m = 0. */
 TEAM_BODY void hermite_first(struct member member, double edge, double sigma, size_t n, struct axis *axis)
 {
     static const double sqrt_half = 0.70710678118654752440;
@@ -57,7 +63,7 @@ TEAM_BODY void hermite_first(struct member member, double edge, double sigma, si
     team_sync(member);
 }
 
-/* value = φ of each edge: where the recurrence begins. */
+/* Sets value to φ at each edge, from which the recurrence over the orders starts. */
 TEAM_BODY void hermite_gauss(struct member member, size_t n, struct axis *axis)
 {
     static const double one_over_sqrt_2pi = 0.39894228040143267794;
@@ -68,6 +74,7 @@ TEAM_BODY void hermite_gauss(struct member member, size_t n, struct axis *axis)
     team_sync(member);
 }
 
+/* The integrals of all orders, see hermite_first(). */
 TEAM_BODY void hermite_pixels(struct member member, double edge, double sigma, size_t n, size_t degree,
                               struct axis *axis)
 {
@@ -100,8 +107,8 @@ TEAM_BODY void hermite_pixels(struct member member, double edge, double sigma, s
     }
 }
 
-/* core[ny][SPOT_WIDTH] = Σ_ij gh[i][j] y_j x_i, gh[degx + 1][degy + 1]; lanes of pixels beyond nx hold
- * anything. */
+/* scratch->core[row][column] = Σ_ij gh[i][j] x_i[column] y_j[row], with gh[degx + 1][degy + 1] and the pixel
+ * integrals x and y. Columns beyond nx hold anything. */
 TEAM_BODY void spot_core(struct member member, const struct spots *spots, const double *gh,
                          struct spot_scratch *scratch)
 {
@@ -136,13 +143,15 @@ TEAM_BODY void spot_core(struct member member, const struct spots *spots, const 
     team_sync(member);
 }
 
-/* The power-law tail at a pixel's centre, r2: its scaled distance squared. */
+/* The power-law tail at a pixel's centre; r2 is the square of its scaled distance from the spot's centre. */
 TEAM_BODY double spot_tail(double amplitude, double core, double index, double r2)
 {
     return amplitude * r2 / pow(core * core + r2, 1 + index / 2);
 }
 
-/* Adds the tail's pixels; dx, dy: centre of the first pixel minus the spot's. */
+/* Adds the tail to all pixels. tail[TAIL_COUNT]: its parameters; dx, dy: centre of the first pixel minus the
+ * spot's.
+ */
 TEAM_BODY void spot_add_tail(struct member member, const struct spots *spots, const double *tail, double dx,
                              double dy, double core[][SPOT_WIDTH])
 {
@@ -159,8 +168,8 @@ TEAM_BODY void spot_add_tail(struct member member, const struct spots *spots, co
     team_sync(member);
 }
 
-/* value[ny][nx]: negative pixels become 0 and the sum 1; a spot that is not a number, or empty, becomes all
- * 0. */
+/* Copies core to value[ny][nx] with negative pixels set to 0 and the sum scaled to 1. A spot that is empty or
+ * not finite becomes 0 everywhere. */
 TEAM_BODY void spot_normalise(struct member member, size_t nx, size_t ny, double core[][SPOT_WIDTH],
                               double *shared, double *restrict value)
 {
@@ -181,7 +190,8 @@ TEAM_BODY void spot_normalise(struct member member, size_t nx, size_t ny, double
     team_sync(member);
 }
 
-/* Corner and pixels of one spot at the wavelength of scratch->values; all 0 where the PSF is not defined. */
+/* Evaluates the first pixel and all pixels of spot number `spot`, of spectrum `spec` of the PSF, at the
+ * wavelength of scratch->values. Where the PSF is not defined all pixels are 0. */
 TEAM_BODY void spot_evaluate(struct member member, const struct spots *spots, size_t spec, size_t spot,
                              struct spot_scratch *scratch)
 {
@@ -218,7 +228,7 @@ TEAM_BODY void spot_evaluate(struct member member, const struct spots *spots, si
     spot_normalise(member, nx, ny, scratch->core, scratch->shared, pixels);
 }
 
-/* What may be read beside the spots counts nothing, but must be numbers. */
+/* Clears the pads of spots->memory. Kernels multiply what they read there by 0, so that it must be finite. */
 TEAM_BODY void spots_clear_pads(struct member member, const struct spots *spots)
 {
     double *end = spots->value + spots->nspec * spots->nwave * spots->nx * spots->ny;
@@ -227,7 +237,7 @@ TEAM_BODY void spots_clear_pads(struct member member, const struct spots *spots)
     team_sync(member);
 }
 
-/* All spots of a bundle at its wavelength number `wave`. */
+/* Evaluates all spots of a bundle at its wavelength number `wave`. */
 TEAM_BODY void spots_at(struct member member, const struct spots *spots, size_t wave,
                         struct spot_scratch *scratch)
 {

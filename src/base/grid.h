@@ -5,8 +5,15 @@
 #include <math.h>
 #include <stddef.h>
 
-/* Number of bins of a grid from first in steps of `step` (Angstrom), the last one included:
- * np.arange(first, last + step/2, step). */
+/* Wavelengths first + i step, i = 0 ... count - 1 (Angstrom). */
+struct wave_grid {
+    double first, step;
+    size_t count;
+};
+
+/* The number of bins of the grid first, first + step, ... up to last (Angstrom), as numpy's
+ * arange(first, last + step/2, step) counts them: half a step is added so that rounding cannot lose the last
+ * bin. step > 0 and last >= first. */
 static inline size_t wavelength_count(double first, double last, double step)
 {
     return (size_t)ceil((last + 0.5 * step - first) / step);

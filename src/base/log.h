@@ -1,4 +1,4 @@
-/* Log lines on stderr. The level is part of the caller's context; there is no global state. */
+/* Log lines on stderr. The level belongs to the caller's context, so that there is no global state. */
 #ifndef UNSPOT_BASE_LOG_H
 #define UNSPOT_BASE_LOG_H
 
@@ -8,11 +8,11 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR };
 
 struct log {
     enum log_level level; /* lines below this level are not written */
-    const char *about;    /* what all lines are about, or NULL */
+    const char *about;    /* put before every line, such as the name of a frame; NULL for nothing */
 };
 
-/* Writes "LEVEL: text\n", or "LEVEL: about: text\n", to stderr in a single write, so that lines of several
- * ranks do not mix. */
+/* Writes "LEVEL: text\n", or "LEVEL: about: text\n", to stderr in a single write, so that the lines of
+ * several ranks do not mix. Nothing is written when level is below log->level. */
 void log_line(const struct log *log, enum log_level level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -21,7 +21,8 @@ void log_line(const struct log *log, enum log_level level, const char *format, .
 #define log_warning(log, ...) log_line(log, LOG_WARNING, __VA_ARGS__)
 #define log_error(log, ...)   log_line(log, LOG_ERROR, __VA_ARGS__)
 
-/* Reads "debug", "info", "warn", "warning" or "error" (any case); false for anything else. */
+/* Sets *level to "debug", "info", "warn", "warning" or "error", written in any case. Returns false, and
+ * leaves *level as it is, for any other name. */
 bool log_level_parse(const char *name, enum log_level *level);
 
 #endif

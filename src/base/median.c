@@ -5,17 +5,18 @@
 #include <string.h>
 
 enum {
-    SAMPLES = 31, /* that two pivots are chosen from */
-    BESIDE = 5, /* of the samples on each side of the rank: 1.8 σ, so that it is mostly between the pivots */
-    FEW = 64    /* numbers that are left to quickselect */
+    SAMPLES = 31, /* the sample of the numbers from which two pivots are chosen */
+    BESIDE = 5,   /* how many samples lie between the expected rank and each pivot: 1.8 σ, so that the number
+                     sought is mostly between the pivots */
+    FEW = 64      /* so many numbers or fewer are left to quickselect */
 };
 
-/* The numbers from low to high, both included, in their order; how many. */
+/* Copies the numbers from low to high, both included, in their order, and returns how many they are. */
 static size_t pick(const double *value, size_t n, double low, double high, double *picked)
 {
     size_t count = 0;
 
-    for (size_t i = 0; i < n; i++) { /* without branches */
+    for (size_t i = 0; i < n; i++) { /* this loop has no branches */
         picked[count] = value[i];
         count += (size_t)((value[i] >= low) & (value[i] <= high));
     }
@@ -31,7 +32,7 @@ static size_t count_below(const double *value, size_t n, double limit)
     return count;
 }
 
-/* The samples that most likely enclose the number of this rank. */
+/* Chooses two samples that most likely enclose the number of this rank. */
 static void choose_pivots(const double *value, size_t n, size_t rank, double *low, double *high)
 {
     double sample[SAMPLES];
@@ -48,8 +49,8 @@ static void choose_pivots(const double *value, size_t n, size_t rank, double *lo
     *high = at + BESIDE < SAMPLES ? sample[at + BESIDE] : INFINITY;
 }
 
-/* The number of this rank, 0 the least; scratch[2 n]. What is not between the pivots is left out, as long as
- * that helps. */
+/* Returns the number of this rank, of which 0 is the least; scratch[2 n] is overwritten. Numbers that are not
+ * between the pivots are left out again and again, as long as that makes them fewer. */
 static double select_rank(const double *value, size_t n, size_t rank, double *scratch)
 {
     double *picked = scratch;
@@ -68,11 +69,11 @@ static double select_rank(const double *value, size_t n, size_t rank, double *sc
         } else {
             size_t upper = pick(value, n, high, INFINITY, picked);
 
-            if (rank < n - upper) break; /* numbers that are none */
+            if (rank < n - upper) break; /* some of the numbers are NaN */
             rank -= n - upper;
             count = upper;
         }
-        if (count == n) break; /* too many are equal */
+        if (count == n) break; /* too many of the numbers are equal */
         value = picked;
         picked = value == scratch ? scratch + n : scratch;
         n = count;

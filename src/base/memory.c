@@ -15,12 +15,13 @@ void *memory_raw(size_t count, size_t size)
     if (count == 0) count = 1;
     if (size > (SIZE_MAX - HUGE_PAGE) / count) return NULL;
     bytes = memory_round_up(count * size);
-    if (bytes >= HUGE_PAGE) { /* fewer page faults and TLB misses */
+    if (bytes >= HUGE_PAGE) { /* large pages cause fewer page faults and TLB misses */
         alignment = HUGE_PAGE;
         bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     }
     memory = aligned_alloc(alignment, bytes);
-    if (memory && alignment == HUGE_PAGE) madvise(memory, bytes, MADV_HUGEPAGE); /* a hint: may fail */
+    if (memory && alignment == HUGE_PAGE)
+        madvise(memory, bytes, MADV_HUGEPAGE); /* this is a hint, which may fail */
     return memory;
 }
 

@@ -13,10 +13,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* f_s(λ) = Σ_k coef[s][k] P_k(u),  u = 2 (λ - wave_min)/(wave_max - wave_min) - 1 */
+/* A Legendre series for each spectrum: f_s(λ) = Σ_k coef[s][k] P_k(u),  u = 2 (λ - wave_min)/(wave_max -
+ * wave_min) - 1 */
 struct legendre {
     size_t ncoef;
-    double wave_min, wave_max; /* Angstrom; where the series was fitted */
+    double wave_min, wave_max; /* Angstrom: the range in which the series was fitted */
     double *coef;              /* [spec][ncoef] */
 };
 
@@ -31,13 +32,14 @@ struct psf {
     double wave_min, wave_max;      /* Angstrom: the range covered by any of the series */
     struct legendre x, y;           /* centre of the spot, pixels */
     struct legendre sigmax, sigmay; /* pixels */
-    struct legendre *gh;            /* [degx + 1][degy + 1] */
+    struct legendre *gh;            /* [degx + 1][degy + 1]: GH_ij is gh[i * (degy + 1) + j] */
     bool has_tail;                  /* false when TAILAMP is zero everywhere or absent */
     struct legendre tail[TAIL_COUNT];
     char camera[16];    /* "r0"; empty when the file does not say */
     char original[256]; /* IN_PSF of the file's PSF HDU, empty when absent: becomes ORIG_PSF */
 };
 
-void psf_free(struct psf *psf); /* frees the arrays and zeroes *psf; a zeroed struct is fine */
+/* Frees the arrays and zeroes *psf, which may be all zeros before. */
+void psf_free(struct psf *psf);
 
 #endif

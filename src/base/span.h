@@ -6,12 +6,12 @@
 
 #include "base/minmax.h"
 
-/* first, first + 1, ... first + count - 1 */
+/* The numbers first, first + 1, ... first + count - 1. */
 struct span {
     size_t first, count;
 };
 
-/* The first one behind the range. */
+/* The first number behind the range. */
 static inline size_t span_end(struct span span)
 {
     return span.first + span.count;
@@ -23,13 +23,13 @@ static inline struct span span_between(size_t first, size_t end)
     return (struct span){first, first < end ? end - first : 0};
 }
 
-/* What two ranges have in common. */
+/* What two ranges have in common, which may be empty. */
 static inline struct span span_common(struct span a, struct span b)
 {
     return span_between(max_size(a.first, b.first), min_size(span_end(a), span_end(b)));
 }
 
-/* The smallest range that holds both; an empty one holds nothing. */
+/* The smallest range that holds both. An empty range holds nothing and does not count. */
 static inline struct span span_hull(struct span a, struct span b)
 {
     if (a.count == 0) return b;

@@ -1,7 +1,9 @@
 /* Status codes and error texts: the one way in which every folder reports that something went wrong.
  *
  * A function that can fail returns an `enum status` and, when it fails, fills the caller's `struct error`
- * with one line for the user: which file or option, what is wrong, what to do about it. */
+ * with one line for the user, which says which file or option is meant, what is wrong, and what to do about
+ * it. run/options.h shows the forms. The command's name is not part of the text: the main program writes
+ * "ERROR: " before it. */
 #ifndef UNSPOT_BASE_STATUS_H
 #define UNSPOT_BASE_STATUS_H
 
@@ -29,8 +31,9 @@ struct error {
     char text[1024]; /* one line, without a final newline */
 };
 
-/* Fills *error with a status and a printf-style text; returns that status, so that callers can write
- * `return error_set(error, STATUS_IO, "%s: ...", path);`. Line breaks in the text become blanks. */
+/* Fills *error with a status and a printf-style text, and returns that status, so that callers can write
+ * `return error_set(error, STATUS_IO, "%s: ...", path);`. Line breaks in the text become blanks, and a text
+ * that is too long is cut. */
 enum status error_set(struct error *error, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -14,8 +14,8 @@
 
 #define TEAM_BODY __attribute__((always_inline)) static inline
 
-/* Before a loop of constant length, or one of any: on a device its loads, or those of four turns, then go out
- * together. */
+/* Stand before a loop of constant length, or of any length: on a device the loads of all its turns, or of
+ * four of them, are then issued together. */
 #if defined(__NVPTX__) || defined(__AMDGCN__)
 #define DEVICE_UNROLL      _Pragma("clang loop unroll(full)")
 #define DEVICE_UNROLL_FOUR _Pragma("clang loop unroll_count(4)")
@@ -93,7 +93,7 @@ TEAM_BODY int team_width(struct member member, int lanes)
     c < (last);                                                                                              \
     c += (member).count == 1 ? (width) : TEAM_SIDE * (width)
 
-/* x[count] = 0 */
+/* Sets x[count] to 0; all members see the zeros afterwards. */
 TEAM_BODY void team_zero(struct member member, size_t count, double *x)
 {
     for (team_share(member, i, count)) x[i] = 0;
@@ -143,7 +143,7 @@ TEAM_BODY int warp_width(struct member member)
 }
 #endif
 
-/* The sum, or the largest, of the members' numbers; shared: [count]. */
+/* The sum, or the largest, of the members' numbers, which every member gets. shared[count] is overwritten. */
 TEAM_BODY double team_sum(struct member member, double own, double *shared)
 {
     double sum = 0;

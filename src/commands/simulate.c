@@ -86,6 +86,14 @@ static enum status parse_simulate(int argc, const char **argv, struct simulate_o
     return status;
 }
 
+/* Puts the name of the PSF's file before what is wrong with it. */
+static void name_psf(const char *path, struct error *error)
+{
+    const struct error cause = *error;
+
+    error_set(error, cause.status, "%s: %s", path, cause.text);
+}
+
 static enum status set_up_simulation(const struct simulate_options *options, const struct psf *psf,
                                      struct simulation *simulation, struct error *error)
 {
@@ -106,6 +114,7 @@ static enum status set_up_simulation(const struct simulate_options *options, con
         status = options_wavelengths(options->wavelength, &first, &last, &step, error);
     } else {
         status = simulation_default_grid(psf, &first, &last, &step, error);
+        if (status != STATUS_OK) name_psf(options->psf, error);
     }
     if (status == STATUS_OK && (first < psf->wave_min || last > psf->wave_max)) {
         status = error_set(error, STATUS_USAGE,
@@ -132,7 +141,7 @@ static void describe_exposure(const struct psf *psf, const struct simulate_optio
     keyword_string(keywords, "SIMVERS", "unspot " UNSPOT_VERSION " (" UNSPOT_GIT_HASH ")", "made by");
 }
 
-/* From the true spectra to the image and its mask. */
+/* Makes the image and its mask from the true spectra. */
 static enum status simulate_image(const struct psf *psf, const struct simulation *simulation,
                                   const struct truth *truth, struct preproc *preproc, int32_t *mask,
                                   struct error *error)

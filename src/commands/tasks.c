@@ -46,7 +46,8 @@ static bool is_digits(const char *text, size_t min, size_t max)
     return length >= min && length <= max && text[length] == '\0';
 }
 
-/* wanted[kind][petal] from "b0,r3,z": a letter alone stands for its ten cameras. */
+/* Sets wanted[kind][petal] from a list such as "b0,r3,z", in which a letter alone stands for its ten cameras.
+ */
 static enum status parse_cameras(const char *text, bool wanted[KINDS][PETALS], struct error *error)
 {
     memset(wanted, 0, sizeof(bool[KINDS][PETALS]));
@@ -112,7 +113,7 @@ static enum status parse_tasks(int argc, const char **argv, struct tasks_options
                                : status;
 }
 
-/* Names of 8 digits in a folder, in their order. */
+/* Whether an entry of a folder is that of an exposure, whose name has 8 digits. */
 static int is_exposure(const struct dirent *entry)
 {
     return is_digits(entry->d_name, 8, 8);
@@ -126,7 +127,7 @@ static bool exists(const char *name, char *found, size_t size)
     return stat(found, &info) == 0;
 }
 
-/* The PSF as fitted or shifted for this exposure, else that of the night. */
+/* Finds the PSF that was fitted or shifted for this exposure, or else that of the night. */
 static bool find_psf(const struct tasks_options *options, const char *expid, const char *camera, char *found)
 {
     char name[PATH];
@@ -139,7 +140,7 @@ static bool find_psf(const struct tasks_options *options, const char *expid, con
     return exists(name, found, PATH);
 }
 
-/* A name as tasks.h reads it back: quoted where it has to be. */
+/* Prints a name, in quotation marks where it needs them, so that unspot batch reads it back. */
 static void print_name(FILE *file, const char *name)
 {
     bool plain = name[strcspn(name, " \t\r'\"\\#")] == '\0';
@@ -153,7 +154,7 @@ static void print_name(FILE *file, const char *name)
     putc(' ', file);
 }
 
-/* 1 when there is a line for the camera, 0 when there is no image of it. */
+/* Prints the line of a camera. Returns 1, or 0 when it has no image or no PSF. */
 static size_t print_camera(FILE *file, const struct tasks_options *options, const char *expid, int kind,
                            int petal)
 {
@@ -181,7 +182,7 @@ static size_t print_camera(FILE *file, const struct tasks_options *options, cons
     return 1;
 }
 
-/* Folders exposures/NIGHT/EXPID beneath an existing one. */
+/* Makes the folders exposures/NIGHT/EXPID beneath an existing one. */
 static enum status make_folders(const struct tasks_options *options, const char *expid, struct error *error)
 {
     const char *parts[3] = {"exposures", options->night, expid};
@@ -203,7 +204,8 @@ static enum status print_exposure(FILE *file, const struct tasks_options *option
     size_t before = *count;
 
     if (options->expid && atol(options->expid) != atol(expid)) return STATUS_OK;
-    for (int kind = KINDS - 1; kind >= 0; kind--) { /* z first: the longest frames are begun early */
+    for (int kind = KINDS - 1; kind >= 0;
+         kind--) { /* z comes first, so that the longest frames are begun early */
         for (int petal = 0; petal < PETALS; petal++) {
             if (wanted[kind][petal]) *count += print_camera(file, options, expid, kind, petal);
         }
@@ -256,7 +258,7 @@ static enum status write_file(const char *path, const char *text, struct error *
     return status;
 }
 
-/* Into memory first: what fails leaves no half of a table. */
+/* Makes the whole table in memory first, so that a failure leaves no half of it. */
 static enum status list_night(const struct tasks_options *options, bool wanted[KINDS][PETALS],
                               struct error *error)
 {

@@ -8,7 +8,8 @@
 #include "base/memory.h"
 
 static const double wave_tolerance = 1e-6; /* Angstrom */
-static const double worthless_ivar = 1e-4; /* of the spectrum's median: bins without usable pixels */
+static const double worthless_ivar =
+    1e-4; /* as a fraction of the spectrum's median ivar; a bin below it has no usable pixels */
 
 /* Two frames and the rows of theirs that belong together. */
 struct pair {
@@ -62,7 +63,7 @@ static bool both_known(const struct pair *pair, size_t s, size_t w)
     return pair->a->ivar[s * nwave + w] > 0 && pair->b->ivar[pair->row[s] * nwave + w] > 0;
 }
 
-/* Difference and limit of one bin. */
+/* Returns the difference in one bin, i of a and j of b, and sets its limit. */
 static double bin_difference(const struct pair *pair, enum quantity quantity, size_t i, size_t j,
                              const struct tolerances *tolerances, double *limit)
 {
@@ -87,7 +88,7 @@ static double bin_difference(const struct pair *pair, enum quantity quantity, si
     }
 }
 
-/* Flux, ivar, chi2pix or pixmask; values: room for one value a bin. */
+/* Compares flux, ivar, chi2pix or pixmask. values has room for one number for each bin. */
 static void compare_bins(const struct pair *pair, enum quantity quantity, const struct tolerances *tolerances,
                          double *values, struct difference *difference)
 {
@@ -122,7 +123,7 @@ static void compare_resolution(const struct pair *pair, const struct tolerances 
 
         for (size_t s = 0; s < a->nspec; s++) {
             for (size_t j = 0; j < nwave; j++) {
-                size_t row = j + k - half; /* wraps below 0, and is then beyond nwave */
+                size_t row = j + k - half; /* below 0 this wraps around, and is then beyond nwave */
                 double value;
 
                 if (row >= nwave || !both_known(pair, s, row)) continue;
@@ -137,7 +138,8 @@ static void compare_resolution(const struct pair *pair, const struct tolerances 
     }
 }
 
-/* Below this a spectrum's ivar is that of a bin without usable pixels. values: room for nwave. */
+/* Returns the ivar below which a bin of this spectrum has no usable pixels. values has room for nwave
+ * numbers. */
 static double ivar_floor(const double *ivar, size_t nwave, double *values)
 {
     size_t count = 0;

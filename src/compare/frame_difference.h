@@ -8,7 +8,7 @@
 #include "base/frame.h"
 #include "base/status.h"
 
-/* Limits; what they mean is said at enum quantity. */
+/* The limits of the differences; enum quantity says what they mean and in which unit. */
 struct tolerances {
     double flux, flux_relative;
     double ivar;
@@ -22,7 +22,8 @@ struct tolerances {
  * arithmetic, and 2e-7 for the rounding of the files' float32. */
 struct tolerances tolerances_default(void);
 
-/* Differences of frames a and b, over the bins in which both have ivar > 0 unless said otherwise. */
+/* The differences of frames a and b. They are taken over the bins in which both have ivar > 0, unless said
+ * otherwise. */
 enum quantity {
     QUANTITY_FLUX, /* |a - b| sqrt(ivar of b), in sigma; limit: flux + flux_relative |flux| sqrt(ivar) */
     QUANTITY_IVAR, /* |a - b| / ivar of b */
@@ -36,27 +37,28 @@ enum quantity {
     QUANTITY_COUNT
 };
 
+/* How two frames differ in one quantity. */
 struct difference {
-    bool available;        /* false: one of the frames has no such data */
-    bool limited;          /* false: shown only, never a failure */
-    size_t count;          /* values compared; the three that count bins: bins that differ */
+    bool available;        /* false when one of the frames has no such data */
+    bool limited;          /* false when it is only shown and never a failure */
+    size_t count;          /* how many values were compared; for the three that count bins, how many differ */
     double largest;        /* NaN counts as infinite */
     double median;         /* 0 for those that count bins */
     double excess;         /* largest ratio of value to limit; above 1 the frames differ */
-    size_t spectrum, wave; /* of the PSF, and index of the bin: where the excess is */
+    size_t spectrum, wave; /* where the excess is: spectrum of the PSF, and index of the bin */
 };
 
 struct frame_difference {
-    size_t nspec, nwave; /* compared */
+    size_t nspec, nwave; /* how many were compared */
     struct difference quantity[QUANTITY_COUNT];
 };
 
 /* A name for tables and error texts, "flux". */
 const char *quantity_name(enum quantity quantity);
 
-/* Compares every spectrum of a with the same spectrum (specmin + row) of b. STATUS_MISMATCH: b lacks one of
- * them, or the wavelengths differ by more than 1e-6 Angstrom, or the sizes of the resolution matrices differ.
- */
+/* Compares every spectrum of a with the same spectrum (specmin + row) of b. STATUS_MISMATCH when b lacks one
+ * of them, the wavelengths differ by more than 1e-6 Angstrom, or the resolution matrices have different
+ * sizes. The text does not name the files, which only the caller knows. */
 enum status frame_difference(const struct frame *a, const struct frame *b,
                              const struct tolerances *tolerances, struct frame_difference *difference,
                              struct error *error);

@@ -8,7 +8,7 @@
 
 static const double wave_tolerance = 1e-6; /* Angstrom */
 
-/* Index of the truth's bin at the frame's first wavelength; all others must follow. */
+/* Finds the truth's bin at the frame's first wavelength. The truth must have all the others after it. */
 static enum status find_offset(const struct frame *frame, const struct truth *truth, size_t *offset,
                                struct error *error)
 {
@@ -25,7 +25,7 @@ static enum status find_offset(const struct frame *frame, const struct truth *tr
     return STATUS_OK;
 }
 
-/* The truth of a spectrum from the frame's first wavelength on, or NULL. */
+/* Returns the truth of a spectrum from the frame's first wavelength on; NULL when it is not known. */
 static const double *find_spectrum(const struct truth *truth, size_t spectrum, size_t offset)
 {
     for (size_t s = 0; s < truth->nspec; s++) {
@@ -34,7 +34,8 @@ static const double *find_spectrum(const struct truth *truth, size_t spectrum, s
     return NULL;
 }
 
-/* Σ_j R[row, j] truth[j] and Σ_j R[row, j]; R[row, j] stands at resolution[k][j], row = j - half + k. */
+/* Returns Σ_j R[row, j] truth[j], and sets *row_sum to Σ_j R[row, j]. The element R[row, j] stands at
+ * resolution[k][j] with row = j - half + k. */
 static double smooth(const float *resolution, size_t nwave, size_t ndiag, size_t row, const double *truth,
                      double *row_sum)
 {
@@ -70,7 +71,7 @@ static void collect(const struct frame *frame, size_t s, const double *truth, do
     }
 }
 
-static void summarise(double *values, double *work, struct pulls *pulls)
+static void summarise_pulls(double *values, double *work, struct pulls *pulls)
 {
     size_t n = pulls->count, beyond = 0;
 
@@ -81,7 +82,7 @@ static void summarise(double *values, double *work, struct pulls *pulls)
     pulls->mean_error = pulls->sigma / sqrt((double)n);
     pulls->sigma_error = pulls->sigma / sqrt(2.0 * (double)n);
     pulls->robust_sigma = gsl_stats_mad(values, 1, n, work);
-    pulls->median = gsl_stats_median(values, 1, n); /* last: it reorders the values */
+    pulls->median = gsl_stats_median(values, 1, n); /* this comes last, as it reorders the values */
 }
 
 enum status frame_pulls(const struct frame *frame, const struct truth *truth, struct pulls *pulls,
@@ -111,7 +112,7 @@ enum status frame_pulls(const struct frame *frame, const struct truth *truth, st
     if (status == STATUS_OK && pulls->count == 0) {
         status = error_set(error, STATUS_MISMATCH, "no bin of the frame can be compared with the truth");
     }
-    if (status == STATUS_OK) summarise(values, work, pulls);
+    if (status == STATUS_OK) summarise_pulls(values, work, pulls);
     free(values);
     free(work);
     return status;

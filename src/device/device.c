@@ -1,5 +1,5 @@
 /* The choice of the device. OpenMP falls back to the host in silence, and its runtime may end the program
- * where a region cannot start: so everything is asked for before, and a region is believed only when it says
+ * where a region cannot start. So everything is asked beforehand, and a region is believed only when it says
  * itself where it ran. */
 #include "device/device.h"
 
@@ -19,7 +19,7 @@
  * that cannot be asked. */
 enum { TEAMS_PER_MULTIPROCESSOR = 8, TEAMS_OF_UNKNOWN_GPU = 1024 };
 
-/* Of the device in use; like OpenMP's default device it is set by who chooses one. */
+/* The teams that fill the device in use. Like OpenMP's default device it is set by whoever chooses one. */
 static size_t teams_in_use = TEAMS_OF_UNKNOWN_GPU;
 
 size_t device_teams(void)
@@ -27,7 +27,7 @@ size_t device_teams(void)
     return teams_in_use;
 }
 
-/* "2G": bytes, with K, M, G or T for powers of 1024. */
+/* Reads a number of bytes such as "2G", with K, M, G or T for powers of 1024. */
 static bool parse_bytes(const char *text, size_t *bytes)
 {
     static const char units[] = "KMGT";
@@ -76,7 +76,7 @@ static void take_host(struct device *device)
     omp_set_default_device(device->number);
 }
 
-/* Takes an OpenMP device; false, and why in problem[size], when it does not work. */
+/* Takes an OpenMP device into use. False when it does not work; problem[size] then says why. */
 static bool take(int number, struct device *device, char *problem, size_t size)
 {
     struct probe probe;
@@ -102,8 +102,8 @@ static bool take(int number, struct device *device, char *problem, size_t size)
     return true;
 }
 
-/* Whether OpenMP's runtime can find the driver: LLVM's opens libcuda.so, which is not part of the driver's
- * packages everywhere. */
+/* Whether OpenMP's runtime can find the driver. LLVM's runtime opens libcuda.so, which is not part of the
+ * driver's packages everywhere. */
 static bool runtime_finds_driver(void)
 {
 #ifdef __clang__
@@ -116,7 +116,7 @@ static bool runtime_finds_driver(void)
 #endif
 }
 
-/* Why OpenMP has no device for a GPU that the driver sees. */
+/* Writes to why[size] why OpenMP has no device for a GPU that the driver sees. */
 static void explain_refusal(const struct driver *driver, char *why, size_t size)
 {
     char problem[160], runtime[160];
@@ -138,8 +138,8 @@ static void explain_refusal(const struct driver *driver, char *why, size_t size)
     }
 }
 
-/* Why no GPU works, after `problem` with one that was tried ("": none was); gpu_unused: although the driver
- * sees one. */
+/* Sets device->reason to why no GPU works, and gpu_unused when the driver sees one. problem is what was wrong
+ * with one that was tried, and is empty when none was. */
 static void explain_no_gpu(struct device *device, const char *problem)
 {
     char why[400];
@@ -161,7 +161,8 @@ static void explain_no_gpu(struct device *device, const char *problem)
     driver_close(&driver);
 }
 
-/* A GPU, the rank's own one first; false, and why in device->reason, when none works. */
+/* Takes a GPU into use, of which the rank's own one is tried first. False when none works; device->reason
+ * then says why. */
 static bool take_gpu(int local_rank, struct device *device)
 {
     const char *obstacle = probe_forbidden();

@@ -18,37 +18,38 @@ enum device_kind {
     DEVICE_GPU,
 };
 
+/* The device that was chosen. */
 struct device {
     enum device_kind kind;
-    int number;          /* OpenMP's */
+    int number;          /* OpenMP's number of it */
     int cuda_ordinal;    /* the CUDA driver's number of it; -1: it is none of the driver's */
     int team_size;       /* threads that make a team there (base/team.h) */
-    size_t teams;        /* that fill the device */
-    size_t memory_limit; /* bytes: UNSPOT_DEVICE_MEMORY, else SIZE_MAX */
+    size_t teams;        /* how many teams fill the device */
+    size_t memory_limit; /* bytes: the value of UNSPOT_DEVICE_MEMORY, or SIZE_MAX without it */
     char name[128];      /* "NVIDIA H100 80GB HBM3", "x86_64 offload", "CPU" */
-    char reason[600];    /* where `auto` took the host: why, in one line */
-    bool gpu_unused;     /* ... and the driver sees a GPU: worth a warning */
+    char reason[600];    /* why `auto` took the host, in one line; empty otherwise */
+    bool gpu_unused;     /* true when it did so although the driver sees a GPU: worth a warning */
 };
 
-/* Chooses by the user's wish:
+/* Chooses by the user's request:
  *   "host"  the CPU;
- *   "auto"  a GPU when one works, else the CPU, and `reason` says why;
- *   "gpu"   a GPU; STATUS_DEVICE and why, when none works;
+ *   "auto"  a GPU when one works, else the CPU, and then `reason` says why;
+ *   "gpu"   a GPU; STATUS_DEVICE, and a text that says why, when none works;
  *   "0" ... OpenMP device of that number, of whatever kind; STATUS_DEVICE when there is none or it does not
  *           work.
- * Anything else is STATUS_USAGE, and so is an UNSPOT_DEVICE_MEMORY that is no size. Ranks of one node share
- * its GPUs by local_rank. "Works" means that a whole team has run on it. */
+ * Anything else is STATUS_USAGE, and so is an UNSPOT_DEVICE_MEMORY that is no size. The ranks of one node,
+ * which are numbered by local_rank, share its GPUs. "Works" means that a whole team has run on it. */
 enum status device_choose(const char *wish, int local_rank, struct device *device, struct error *error);
 
-/* One line for each device, image and library there is, and what is wrong with it, for `unspot info`: print
- * gets a name and a value. Leaves the device in use as it is. */
+/* Calls print with a name and a value for each device, image and library that there is, and says what is
+ * wrong with it, for `unspot info`. The device in use stays the same. */
 void device_describe(void (*print)(const char *name, const char *value));
 
-/* Teams that fill the device that was chosen last; a guess before. */
+/* How many teams fill the device that was chosen last; a guess before one was chosen. */
 size_t device_teams(void);
 
-/* Whether a target region can start at all: where there is no device and OMP_TARGET_OFFLOAD=MANDATORY keeps
- * the host from standing in, one ends the program. */
+/* Whether a target region can start at all. Where there is no device and OMP_TARGET_OFFLOAD=MANDATORY keeps
+ * the host from standing in, a region would end the program. */
 bool device_may_start(void);
 
 /* Memory on the device, aligned to 64 bytes, not zeroed; NULL when there is not enough. With
@@ -58,17 +59,18 @@ void *device_alloc(size_t bytes);
 void device_free(void *memory);
 void device_poison(void *memory, size_t bytes);
 
-/* Memory of the host that a device copies from and to directly, where its runtime has such; else plain. Dear:
- * to be kept. */
+/* Allocates memory of the host that the device copies from and to directly, where OpenMP's runtime offers it,
+ * and plain memory elsewhere. NULL when there is not enough. It takes long, so such memory should be kept and
+ * used again. */
 void *device_host_alloc(size_t bytes);
 void device_host_free(void *memory);
 
-/* Copies; false when it failed. */
+/* Copies bytes to the device, or from it to the host. False when the copy has failed. */
 bool device_upload(void *to, const void *from, size_t bytes);
 bool device_download(void *to, const void *from, size_t bytes);
 
-/* Bytes that may be allocated there once the caller has released `kept` bytes, never more than memory_limit;
- * a guess where the device cannot be asked. */
+/* The bytes that may be allocated on the device once the caller has released `kept` bytes of its own there;
+ * never more than memory_limit. It is a guess where the device cannot be asked. */
 size_t device_memory_free(const struct device *device, size_t kept);
 
 #endif

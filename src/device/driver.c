@@ -21,7 +21,8 @@ typedef int push_context(void *context);
 typedef int pop_context(void **context);
 typedef int release_context(int ordinal);
 
-/* The driver's function of that name, or NULL: *function is a pointer to a function. */
+/* Finds the driver's function of that name. *function is a pointer to a function and becomes NULL when there
+ * is none. */
 static bool find(const struct driver *driver, const char *name, void *function)
 {
     void *symbol = driver->library ? dlsym(driver->library, name) : NULL;
@@ -30,7 +31,7 @@ static bool find(const struct driver *driver, const char *name, void *function)
     return symbol != NULL;
 }
 
-/* "cuInit: error 100, no CUDA-capable device is detected" */
+/* Writes a text such as "cuInit: error 100, no CUDA-capable device is detected" to problem[size]. */
 static void explain(const struct driver *driver, const char *function, int code, char *problem, size_t size)
 {
     const char *text = NULL;
@@ -102,7 +103,8 @@ int driver_ordinal(const struct driver *driver, const void *memory)
     return attribute(&ordinal, POINTER_ORDINAL, (uintptr_t)memory) == SUCCESS ? ordinal : -1;
 }
 
-/* The driver answers for the current context: the primary one, which OpenMP and cuSOLVER use too. */
+/* The driver answers for the current context. This is made the GPU's primary context, which OpenMP and
+ * cuSOLVER use, too. */
 bool driver_memory_free(const struct driver *driver, int ordinal, size_t *bytes, char *problem, size_t size)
 {
     ask_memory *memory;

@@ -18,7 +18,7 @@ static bool is_poisoned(void)
     return wish && strcmp(wish, "1") == 0;
 }
 
-/* A device that does not take it shows in the next copy. */
+/* Failures are not reported here, as the next copy fails as well. */
 void device_poison(void *memory, size_t bytes)
 {
     enum { PIECE = 1 << 20 };
@@ -34,7 +34,8 @@ void device_poison(void *memory, size_t bytes)
 
 #ifdef UNSPOT_OFFLOAD
 
-/* LLVM's own functions for memory that the device reaches directly; other runtimes have none. */
+/* Finds one of LLVM's own functions for memory that the device reaches directly. Other runtimes do not have
+ * them. */
 static void *find_function(const char *name, void *function)
 {
     void *symbol = dlsym(RTLD_DEFAULT, name);
@@ -62,8 +63,9 @@ void device_host_free(void *memory)
         free(memory);
 }
 
-/* A GPU's memory comes aligned to 256 bytes or more, that of a device in the host's memory to 16. There the
- * pointer is moved on, to an odd multiple of 64 bytes, and the one to be released stands in front of it. */
+/* The memory of a GPU is aligned to 256 bytes or more, that of a device in the host's memory to 16 bytes. In
+ * the latter case the pointer is moved on, to an odd multiple of 64 bytes, and the pointer that must be
+ * released is stored in front of it. */
 static void *alloc_aligned(size_t bytes)
 {
     enum { EVEN = 2 * MEMORY_ALIGNMENT };
@@ -104,7 +106,7 @@ bool device_download(void *to, const void *from, size_t bytes)
            omp_target_memcpy(to, from, bytes, 0, 0, omp_get_initial_device(), omp_get_default_device()) == 0;
 }
 
-#else /* nothing to link omp_target_alloc() from: the host's own memory */
+#else /* this build cannot link omp_target_alloc(), so that all memory is the host's own */
 
 static void *alloc_aligned(size_t bytes)
 {

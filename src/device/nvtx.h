@@ -1,5 +1,5 @@
-/* Named ranges in the time line of NVIDIA's profilers (nsys profile -t nvtx). Headers only: without CUDA's
- * at build time there are none, and without a profiler they cost nothing. */
+/* Named ranges in the time line of NVIDIA's profilers (nsys profile -t nvtx). They need only CUDA's headers:
+ * in a build without these there are no ranges, and without a profiler they cost nothing. */
 #ifndef UNSPOT_DEVICE_NVTX_H
 #define UNSPOT_DEVICE_NVTX_H
 
@@ -10,7 +10,7 @@
 #endif
 #endif
 
-/* From a push to the pop that belongs to it, in one thread; ranges may hold others. */
+/* A range lasts from a push to the pop that belongs to it, in the same thread; it may hold other ranges. */
 static inline void stage_push(const char *name)
 {
 #ifdef UNSPOT_NVTX

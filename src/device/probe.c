@@ -38,17 +38,17 @@ void probe_runtime(char *path, size_t size)
     snprintf(path, size, "%s", symbol && dladdr(symbol, &info) ? info.dli_fname : "unknown");
 }
 
-/* What a thread writes of itself. */
+/* What a thread writes about where it runs. */
 enum mark { MARK_NOTHING, MARK_HOST, MARK_DEVICE };
 
-struct report {
+struct team_report {
     int mark[TEAM_SIZE];
     int team_size;
-    int started; /* threads, by OpenMP's count */
+    int started; /* how many threads OpenMP says there are */
 };
 
-/* One team of so many threads on a device. */
-static void run_team(int number, int threads, struct report *report)
+/* Runs one team of so many threads on a device. */
+static void run_team(int number, int threads, struct team_report *report)
 {
 #pragma omp target teams device(number) num_teams(1) thread_limit(threads) is_device_ptr(report)
 #pragma omp parallel num_threads(threads)
@@ -61,12 +61,13 @@ static void run_team(int number, int threads, struct report *report)
     }
 }
 
-/* The same, with the report in the host's memory, and a look at it. */
-static bool try_team(int number, int threads, void *memory, struct report *report, char *problem, size_t size)
+/* Runs a team, copies its report to the host, and checks that every thread has run on the device. */
+static bool try_team(int number, int threads, void *memory, struct team_report *report, char *problem,
+                     size_t size)
 {
     int host = omp_get_initial_device();
 
-    *report = (struct report){0};
+    *report = (struct team_report){0};
     if (omp_target_memcpy(memory, report, sizeof *report, 0, 0, number, host) != 0) {
         snprintf(problem, size, "OpenMP device %d takes no data", number);
         return false;
@@ -82,7 +83,7 @@ static bool try_team(int number, int threads, void *memory, struct report *repor
                  report->mark[i] == MARK_HOST ? "ran on the host" : "did not run, or not with a whole team");
         return false;
     }
-    if (report->started != threads) { /* they would wait for one that is not there */
+    if (report->started != threads) { /* the threads would wait for one that is not there */
         snprintf(problem, size, "OpenMP device %d starts %d threads where a team of %d is asked for", number,
                  report->started, threads);
         return false;
@@ -92,7 +93,7 @@ static bool try_team(int number, int threads, void *memory, struct report *repor
 
 bool probe_run(int number, struct probe *probe, char *problem, size_t size)
 {
-    struct report report, *memory = omp_target_alloc(sizeof *memory, number);
+    struct team_report report, *memory = omp_target_alloc(sizeof *memory, number);
     struct driver driver;
     char no_driver[128];
     bool works;

@@ -5,6 +5,13 @@
 /* gpu_specter's answer to a patch that cannot be solved: once more, with this regularisation. */
 static const double rescue_regularize = 1e-4;
 
+/* The table of attempts: what comes after a method that was not precise. */
+static const enum method after_imprecise[] = {
+    [METHOD_BANDED] = METHOD_BANDED_WIDE,
+    [METHOD_BANDED_WIDE] = METHOD_DENSE,
+    [METHOD_DENSE] = METHOD_NONE,
+};
+
 struct attempt attempt_first(const struct extract_options *options, const struct patch *patch, size_t ndiag)
 {
     const bool is_banded =
@@ -16,8 +23,10 @@ struct attempt attempt_first(const struct extract_options *options, const struct
 bool attempt_next(const struct extract_options *options, const struct patch *patch, size_t ndiag,
                   enum solved failure, struct attempt *attempt)
 {
-    if (failure == IMPRECISE && attempt->method != METHOD_DENSE) {
-        attempt->method = attempt->method == METHOD_BANDED ? METHOD_BANDED_WIDE : METHOD_DENSE;
+    const enum method next = failure == IMPRECISE ? after_imprecise[attempt->method] : METHOD_NONE;
+
+    if (next != METHOD_NONE) {
+        attempt->method = next;
         return true;
     }
     if (attempt->is_regularised || options->regularize >= rescue_regularize) return false;

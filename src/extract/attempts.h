@@ -22,6 +22,7 @@ enum method {
     METHOD_BANDED,
     METHOD_BANDED_WIDE, /* the spectra that were not precise, from more diagonals of their covariance */
     METHOD_DENSE,
+    METHOD_NONE, /* there is nothing more to try */
 };
 
 struct attempt {

@@ -26,6 +26,8 @@ static enum solved solve_by(enum method method, const struct patch_system *syste
         return banded_solve_wide(system, worker->solver, &worker->result);
     case METHOD_DENSE:
         return dense_solve(system, worker->solver, &worker->result);
+    case METHOD_NONE:
+        break;
     }
     return SINGULAR;
 }

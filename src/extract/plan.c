@@ -176,8 +176,9 @@ enum status plan_make(struct plan *plan, const struct plan_options *options, con
     plan->bundle = memory_zeroed(last - first + 1, sizeof *plan->bundle);
     plan->patch = memory_zeroed((last - first + 1) * nsub * nstep, sizeof *plan->patch);
     if (plan->bundle && plan->patch) {
-        status = traces_alloc(&planner.traces, psf, options->bundlesize, plan->spot_wave_min,
-                              options->wave_step, plan->spot_nwave, error);
+        status = traces_alloc(&planner.traces, psf, options->bundlesize,
+                              (struct wave_grid){plan->spot_wave_min, options->wave_step, plan->spot_nwave},
+                              error);
         for (size_t bundle = first; bundle <= last && status == STATUS_OK; bundle++)
             add_bundle(&planner, bundle);
     } else {

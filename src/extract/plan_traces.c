@@ -23,9 +23,10 @@ static void edges_free(struct edges *edges)
     free(edges->largest);
 }
 
-enum status traces_alloc(struct traces *traces, const struct psf *psf, size_t nspec, double wave_min,
-                         double wave_step, size_t nwave, struct error *error)
+enum status traces_alloc(struct traces *traces, const struct psf *psf, size_t nspec, struct wave_grid grid,
+                         struct error *error)
 {
+    const size_t nwave = grid.count;
     bool has_edges;
 
     *traces = (struct traces){.nx = 2 * (int)psf->hsizex + 1,
@@ -40,7 +41,7 @@ enum status traces_alloc(struct traces *traces, const struct psf *psf, size_t ns
                 edges_alloc(&traces->beyond, nwave);
     if (!traces->column || !traces->row || !traces->far || !traces->spread || !traces->extent || !has_edges)
         return memory_error(error, "plan of patches");
-    return trace_basis_make(&traces->basis, psf, wave_min, wave_step, nwave, error);
+    return trace_basis_make(&traces->basis, psf, grid.first, grid.step, nwave, error);
 }
 
 void traces_free(struct traces *traces)

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "base/grid.h"
 #include "base/psf.h"
 #include "base/status.h"
 #include "omp/spots.h"
@@ -33,10 +34,10 @@ struct traces {
     struct range *extent; /* [spec] scratch of traces_spec_halfwidth() */
 };
 
-/* For bundles of up to nspec spectra on nwave wavelengths wave_min + i wave_step (Angstrom). The caller
- * releases *traces with traces_free(), whatever the status. */
-enum status traces_alloc(struct traces *traces, const struct psf *psf, size_t nspec, double wave_min,
-                         double wave_step, size_t nwave, struct error *error);
+/* For bundles of up to nspec spectra on this grid. The caller releases *traces with traces_free(), whatever
+ * the status. */
+enum status traces_alloc(struct traces *traces, const struct psf *psf, size_t nspec, struct wave_grid grid,
+                         struct error *error);
 void traces_free(struct traces *traces);
 
 /* Evaluates the traces of spectra specmin ... specmin + nspec - 1 of the PSF: from now on the bundle. */

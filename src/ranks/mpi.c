@@ -17,7 +17,7 @@ struct ranks {
     MPI_Comm comm; /* MPI_COMM_NULL: one rank without MPI */
     int rank, size;
     bool threads;  /* any thread may call MPI */
-    bool one_node; /* all of them */
+    bool one_node; /* all ranks of the set are on one node */
 };
 
 static bool is_launched(void)
@@ -30,7 +30,7 @@ static bool is_launched(void)
     return ranks_slurm_tasks() > 1;
 }
 
-/* Takes over comm. Without memory for this nothing else will go well either. */
+/* Makes a set of ranks that takes over comm. Without memory for this the program cannot go on. */
 static struct ranks *wrap(MPI_Comm comm, bool threads)
 {
     struct ranks *ranks = memory_zeroed(1, sizeof *ranks);
@@ -56,7 +56,9 @@ enum status ranks_begin(struct ranks **world, struct error *error)
     *world = NULL;
     if (is_launched()) {
         if (MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &provided) != MPI_SUCCESS)
-            return error_set(error, STATUS_DEVICE, "MPI cannot be started");
+            return error_set(error, STATUS_DEVICE,
+                             "MPI cannot be started: start one process without mpiexec, or see unspot info "
+                             "for the MPI of this build");
         *world = wrap(MPI_COMM_WORLD, provided == MPI_THREAD_MULTIPLE);
         return ranks_check_alone((*world)->size, error);
     }
@@ -77,7 +79,7 @@ void ranks_describe(char *text, size_t size)
     char version[MPI_MAX_LIBRARY_VERSION_STRING];
     int length;
 
-    MPI_Get_library_version(version, &length); /* allowed before MPI_Init */
+    MPI_Get_library_version(version, &length); /* MPI allows this call before MPI_Init */
     for (char *c = version; *c; c++) {
         if (*c == '\t') *c = ' ';
     }
@@ -118,10 +120,10 @@ void ranks_free(struct ranks *ranks)
     free(ranks);
 }
 
-/* Waits without occupying a core: MPI's own waiting does, and takes it from the threads that extract, read
- * and write (on 2 cores: 7 times slower). First this rank lets others go before it, so that two that exchange
- * a large array, for which MPI needs both again and again, are not held up by their sleep (10 times slower);
- * then it sleeps, and a long wait ends up to a millisecond late. */
+/* Waits without occupying a core. MPI's own waiting occupies one, and takes it from the threads that extract,
+ * read and write, which on 2 cores makes them 7 times slower. First this rank only lets others go before it:
+ * MPI needs two ranks that exchange a large array again and again, and sleep would make them 10 times slower.
+ * Then it sleeps, and a long wait ends up to a millisecond late. */
 static void wait_for(MPI_Request *request)
 {
     enum { YIELDS = 5000, LONGEST = 1000000 /* ns */ };
@@ -164,7 +166,7 @@ void ranks_barrier(const struct ranks *ranks)
     wait_for(&request);
 }
 
-/* Bytes of the next message of those that are left. */
+/* The bytes of the next message, when so many are left. */
 static int next_chunk(size_t left)
 {
     return left < CHUNK ? (int)left : CHUNK;
@@ -214,8 +216,8 @@ void ranks_sum(const struct ranks *ranks, double *values, size_t count)
 struct counter {
     MPI_Win window;
     bool is_shared, is_owner, has_keeper;
-    atomic_long *value; /* shared, or NULL */
-    long own;           /* of one rank without MPI */
+    atomic_long *value; /* the value in shared memory, or NULL */
+    long own;           /* the value of one rank without MPI */
     atomic_bool done;
     pthread_t keeper;
 };
@@ -275,7 +277,8 @@ void counter_free(struct counter *counter)
 {
     if (counter && counter->window) {
         MPI_Win_unlock_all(counter->window);
-        MPI_Win_free(&counter->window); /* waits for all ranks: so the keeper is needed until then */
+        MPI_Win_free(
+            &counter->window); /* this call waits for all ranks, and the keeper is needed until it returns */
     }
     if (counter && counter->has_keeper) {
         atomic_store(&counter->done, true);

@@ -79,7 +79,7 @@ void ranks_broadcast(const struct ranks *ranks, int root, void *data, size_t byt
     (void)ranks, (void)root, (void)data, (void)bytes;
 }
 
-/* There is nobody to send to: whoever does has lost count of the ranks. */
+/* There is no other rank, so that a call of these two functions is an error of the program. */
 void ranks_send(const struct ranks *ranks, int to, const void *data, size_t bytes)
 {
     (void)ranks, (void)to, (void)data, (void)bytes;

@@ -1,5 +1,6 @@
-/* A file without a name, which the others open through rank 0's list of open files: nothing has to be removed
- * after it, whatever ends the program, and /dev/shm, which is small in containers, is not needed. */
+/* The memory is a file without a name, which the other ranks open through rank 0's list of open files. So
+ * nothing is left to be removed, whatever ends the program, and /dev/shm, which is small in containers, is
+ * not needed. */
 #define _GNU_SOURCE /* memfd_create */
 #include "ranks/shared_memory.h"
 
@@ -10,7 +11,7 @@
 
 struct owner {
     long process;
-    int file; /* -1: there is none */
+    int file; /* -1 when there is none */
 };
 
 static int create(size_t bytes)
@@ -58,7 +59,7 @@ void *shared_memory_get(struct shared_memory *memory, const struct ranks *ranks,
     failed = !map(memory, file, bytes, is_root ? PROT_READ | PROT_WRITE : PROT_READ);
     ranks_sum(ranks, &failed, 1);
     ranks_broadcast(ranks, 0, &failed, sizeof failed);
-    if (file >= 0) close(file); /* rank 0's not before the others have opened it */
+    if (file >= 0) close(file); /* rank 0 closes its file only after the others have opened it */
     if (failed > 0) {
         shared_memory_free(memory);
         memory->is_impossible = true;

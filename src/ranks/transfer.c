@@ -57,7 +57,7 @@ static void pack(struct transfer *transfer, const void *data, size_t bytes)
 
 static void unpack(struct transfer *transfer, void *data, size_t bytes)
 {
-    if (transfer->size - transfer->used < bytes) abort(); /* the two sides do not describe the same */
+    if (transfer->size - transfer->used < bytes) abort(); /* the two sides describe different data */
     memcpy(data, transfer->packed + transfer->used, bytes);
     transfer->used += bytes;
 }
@@ -83,13 +83,14 @@ static void move(struct transfer *transfer, void *data, size_t bytes)
     }
 }
 
-/* In pieces of a size that both sides know: so that a side without memory for the whole can take part. */
+/* The bytes go in pieces of a size that both sides know, so that a side without memory for the whole can take
+ * part. */
 void transfer_bytes(struct transfer *transfer, void *data, size_t bytes)
 {
     static const size_t piece = AT_ONCE;
     char *bin = data ? NULL : malloc(bytes < piece ? bytes + 1 : piece);
 
-    if (!data && !bin) abort(); /* 4 MiB are missing: the program is at its end, mpiexec ends the others */
+    if (!data && !bin) abort(); /* without 4 MiB the program cannot go on; mpiexec ends the other ranks */
     for (size_t done = 0; done < bytes; done += piece) {
         size_t count = bytes - done < piece ? bytes - done : piece;
 
@@ -118,7 +119,7 @@ void transfer_optional(struct transfer *transfer, void **data, size_t count, siz
         *data = NULL; /* received structs hold pointers of the other process */
 }
 
-/* The array behind a pointer of any type; its number of elements has come already. */
+/* Moves the array behind a pointer of any type, whose number of elements both sides know already. */
 #define TRANSFER(transfer, pointer, count)                                                                   \
     do {                                                                                                     \
         void *data = (pointer);                                                                              \

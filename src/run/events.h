@@ -1,4 +1,4 @@
-/* Who did what when: the event log of one thread of one rank. */
+/* The event log of one thread of one rank, which says when it did what. */
 #ifndef UNSPOT_RUN_EVENTS_H
 #define UNSPOT_RUN_EVENTS_H
 
@@ -6,13 +6,13 @@
 
 /* X(name, "what stands in the files") */
 #define EVENT_TABLE(X)                                                                                       \
-    X(READ, "read")           /* inputs, and checking outputs that may be complete */                        \
-    X(WAIT_INPUT, "wait")     /* for the reader, or for what to do */                                        \
+    X(READ, "read")           /* inputs, and outputs that may be complete already */                         \
+    X(WAIT_INPUT, "wait")     /* until the reader is ready, or a task is known */                            \
     X(BROADCAST, "broadcast") /* inputs, to the ranks of a group */                                          \
     X(EXTRACT, "extract")                                                                                    \
-    X(GATHER, "gather") /* spectra, from the ranks of a group, and waiting for the last of these */          \
+    X(GATHER, "gather") /* spectra, from the ranks of a group, with the time until the last is there */      \
     X(FINISH, "finish")                                                                                      \
-    X(HAND_OVER, "hand_over") /* waiting for the writer */                                                   \
+    X(HAND_OVER, "hand_over") /* until the writer takes the frame */                                         \
     X(WRITE, "write")
 
 enum event_kind {
@@ -25,19 +25,24 @@ enum event_kind {
 struct event {
     double begin, end; /* timing_now() */
     int kind;          /* enum event_kind */
-    int task;
+    int task;          /* its number in the table of tasks */
 };
 
 struct events {
     size_t count, capacity;
     struct event *list;
-    double seconds[EVENT_COUNT]; /* of all events, also of those that there was no memory to list */
+    double seconds[EVENT_COUNT]; /* [kind] of all events, also of those that are not in the list because
+ memory has run out */
 };
 
-/* Notes an event of a task from `begin`, a value of timing_now(), until now; returns now. */
+/* Notes an event of a task that began at `begin`, a value of timing_now(), and ends now. Returns the time
+ * now. */
 double events_add(struct events *events, enum event_kind kind, double begin, int task);
+
+/* Frees the list and zeroes *events. */
 void events_free(struct events *events);
 
+/* The name of a kind in the files, "read". */
 const char *event_name(enum event_kind kind);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "io/output.h"
 
-/* A signal handler and the program have no other way to tell each other. */
+/* A signal handler and the program have no other way to exchange this. */
 static volatile sig_atomic_t is_deferred, noted;
 
 static void on_interrupt(int number)

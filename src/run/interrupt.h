@@ -4,15 +4,15 @@
 
 #include <stdbool.h>
 
-/* From now on an interrupt removes what is being written, then the program dies of the signal as usual: no
- * partial file is left. */
+/* From now on an interrupt removes the files that are being written, and then ends the program by the signal
+ * as usual. So no partial file is left. */
 void interrupt_install(void);
 
-/* From now on the first interrupt is only noted, for a command that ends in its own way; the next one is as
- * above. */
+/* From now on the first interrupt is only noted, for a command that ends in its own way; the next one ends
+ * the program as above. */
 void interrupt_defer(void);
 
-/* The signal that was noted, or 0. */
+/* The number of the signal that was noted; 0 when there was none. */
 int interrupt_noted(void);
 
 #endif

@@ -8,7 +8,8 @@
 #include "io/output.h"
 #include "io/path.h"
 
-/* The option before a bad value, "-n " before "x": popt names only the value when it stands apart. */
+/* Finds the option before a bad value, such as "-n" before "x": popt names only the value when the two stand
+ * apart. */
 static const char *option_before(int argc, const char **argv, const char *value)
 {
     for (int i = 2; i < argc; i++) {
@@ -46,7 +47,7 @@ enum status options_parse(const struct command_line *line, struct error *error)
         }
     }
     if (status == STATUS_OK && count < line->min) {
-        status = error_set(error, STATUS_USAGE, "too few arguments, usage: %s %s (see %s --help)", name,
+        status = error_set(error, STATUS_USAGE, "too few arguments: expected %s %s (see %s --help)", name,
                            line->usage, name);
     }
     poptFreeContext(context);
@@ -60,7 +61,7 @@ enum status options_missing(const char *command, const char *option, struct erro
 
 enum status options_range(const char *option, double value, double min, double max, struct error *error)
 {
-    if (value >= min && value <= max) return STATUS_OK; /* not NaN */
+    if (value >= min && value <= max) return STATUS_OK; /* false for NaN */
     return error_set(error, STATUS_USAGE, "%s %g: expected a number from %g to %g", option, value, min, max);
 }
 
@@ -80,7 +81,7 @@ enum status options_wavelengths(const char *text, double *first, double *last, d
         return error_set(error, STATUS_USAGE, "--wavelength %s: the range is reversed, WMIN > WMAX", text);
     }
     if ((*last - *first) / *step > 1e6) {
-        return error_set(error, STATUS_USAGE, "--wavelength %s: more than a million bins", text);
+        return error_set(error, STATUS_USAGE, "--wavelength %s: expected at most a million bins", text);
     }
     return STATUS_OK;
 }
@@ -106,8 +107,8 @@ enum status options_outputs(const struct named_file *files, size_t count, struct
             else
                 path_of_input(files[k].path, other, sizeof other);
             if (!output_same_file(files[i].path, other)) continue;
-            return error_set(error, STATUS_USAGE, "%s and %s are the same file, %s", files[k].option,
-                             files[i].option, files[i].path);
+            return error_set(error, STATUS_USAGE, "%s %s: the same file as %s: choose another name",
+                             files[i].option, files[i].path, files[k].option);
         }
     }
     for (size_t i = 0; i < count && status == STATUS_OK; i++) {

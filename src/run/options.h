@@ -1,4 +1,4 @@
-/* Command lines, read by popt; every mistake becomes one line and STATUS_USAGE. */
+/* Command lines, which popt reads. Every mistake of the user becomes one line of text and STATUS_USAGE. */
 #ifndef UNSPOT_RUN_OPTIONS_H
 #define UNSPOT_RUN_OPTIONS_H
 
@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "base/status.h"
 
-/* Error texts of all commands have one form, a line that says what is meant, what is wrong, and what to do:
+/* Error texts of all commands have one form. A line names the option or the file that is meant and says what
+ * is wrong with it and what to do; the name of the command does not stand before it:
  *
  *     --psf is missing (see unspot simulate --help)         an option that must be given
  *     --nspec 0: expected a number from 1 to 1e+06          an option with a bad value
@@ -30,35 +31,39 @@ struct command_line {
     char **arguments; /* [max] these, copied; NULL when max is 0 */
 };
 
-/* Parses. The caller frees the arguments, and every string that an option has set. STATUS_USAGE names the
- * option or argument that is wrong. */
+/* Reads a command line. The caller frees the arguments and every string that an option has set, whatever the
+ * status. STATUS_USAGE, with a text that names the option or argument, when one is wrong or there are too few
+ * or too many. */
 enum status options_parse(const struct command_line *line, struct error *error);
 
-/* STATUS_USAGE, "--psf is missing (see unspot simulate --help)". */
+/* Sets the text "--psf is missing (see unspot simulate --help)" and returns STATUS_USAGE. */
 enum status options_missing(const char *command, const char *option, struct error *error);
 
-enum { THREADS_MAX = 4096 };
+enum { THREADS_MAX = 4096 }; /* the most that --threads takes */
 
-/* STATUS_USAGE unless the number is from min to max; the error names the option. */
+/* STATUS_USAGE, with a text that names the option, unless value is a number from min to max, both included.
+ */
 enum status options_range(const char *option, double value, double min, double max, struct error *error);
 
-/* "6000,6100,0.8": first and last wavelength (included) and step, Angstrom. STATUS_USAGE when the text is
- * something else, the range is reversed, the step is not positive or the grid has more than a million bins.
+/* Reads a grid such as "6000,6100,0.8": the first and the last wavelength, which is included, and the step,
+ * all in Angstrom. STATUS_USAGE when the text is something else, the range is reversed, the step is not
+ * positive or the grid has more than a million bins.
  */
 enum status options_wavelengths(const char *text, double *first, double *last, double *step,
                                 struct error *error);
 
-/* STATUS_USAGE, naming the option, unless text is a log level. */
+/* Sets the level of the log. STATUS_USAGE, with a text that names the option, when text is no level. */
 enum status options_loglevel(const char *text, struct log *log, struct error *error);
 
-/* The files of a command line. path may be NULL: not given. */
+/* A file of a command line. */
 struct named_file {
     const char *option; /* "--output" */
-    const char *path;
+    const char *path;   /* NULL when it was not given */
     bool is_output;
 };
 
-/* Each output can be written (io/output.h), and is not the same file as any other: an input would be lost. */
+/* Checks that every output can be written and is another file than all the others, as an input would be lost.
+ * STATUS_USAGE when two are the same, STATUS_IO when one cannot be written (output_check()). */
 enum status options_outputs(const struct named_file *files, size_t count, struct error *error);
 
 #endif

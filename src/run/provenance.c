@@ -13,7 +13,7 @@ static int next_number(const struct cards *input)
         char card[11] = "";
         int number;
 
-        memcpy(card, input->text + 80 * i, 10);
+        memcpy(card, input->text + CARD_SIZE * i, 10);
         if (sscanf(card, "DEPNAM%2d", &number) == 1 && number >= next) next = number + 1;
     }
     return next;

@@ -113,7 +113,7 @@ enum status timing_write(const char *path, const struct timing *timing, struct e
         written = !ferror(file);
         if (fclose(file) == 0 && written) return output_commit(&output, error);
     }
-    status = error_set(error, STATUS_IO, "%s: cannot be written: %s", path, strerror(errno));
+    status = error_set(error, STATUS_IO, "%s: cannot write: %s", path, strerror(errno));
     output_abandon(&output);
     return status;
 }

@@ -1,4 +1,4 @@
-/* Where the time goes: seconds, bytes and counts of each stage, for the log and --timing. */
+/* Where the time goes: the seconds, bytes and counts of each stage, for the log and for --timing. */
 #ifndef UNSPOT_RUN_TIMING_H
 #define UNSPOT_RUN_TIMING_H
 
@@ -37,9 +37,10 @@ struct stage_time {
     double count;   /* files, spots, patches, ... */
 };
 
+/* What is measured of the extraction of a frame. */
 struct timing {
     struct stage_time stage[STAGE_COUNT];
-    double extract_seconds; /* wall clock from plan to finish */
+    double extract_seconds; /* wall clock, from the plan to the finish */
     double total_seconds;
     size_t nspec, nwave, npatch, nregularised, nunsolved;
     size_t ndense;    /* patches that the banded solver left to the dense one */
@@ -49,30 +50,32 @@ struct timing {
     const char *solver, *device, *backend;
 };
 
-/* Seconds of a steady clock. */
+/* The time of a steady clock, in seconds. */
 double timing_now(void);
 
-/* A stage begins: the time now, for timing_add(). From here to there it is a range in NVIDIA's profilers. */
+/* Begins a stage, and returns the time now for timing_add(). Between these two calls, which one thread makes,
+ * the stage is a range in NVIDIA's profilers. */
 double timing_start(enum stage stage);
 
-/* ... and ends: adds the time since `start`. */
+/* Ends the stage: adds the time since `start`, and count to its count. */
 void timing_add(struct timing *timing, enum stage stage, double start, size_t count);
 
-/* Adds the bytes of a file that the stage read or wrote; none where there is no such file. */
+/* Adds the bytes of a file that the stage has read or written; none when there is no such file. */
 void timing_add_file(struct timing *timing, enum stage stage, const char *path);
 
 /* Adds a time that was measured elsewhere. */
 void timing_count(struct timing *timing, enum stage stage, double seconds, size_t count);
 
-/* Adds the stages of *part to *total. */
+/* Adds the stages and the counts of patches of *part to *total. */
 void timing_merge(struct timing *total, const struct timing *part);
 
+/* The name of a stage in the files, "read_psf". */
 const char *stage_name(enum stage stage);
 
 /* Prints the stages as a member of a JSON object. */
 void timing_print_stages(FILE *file, const struct stage_time stage[STAGE_COUNT]);
 
-/* Writes JSON. */
+/* Writes all of it as JSON. STATUS_IO when the file cannot be written; path is then left as it was. */
 enum status timing_write(const char *path, const struct timing *timing, struct error *error);
 
 #endif

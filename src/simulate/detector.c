@@ -1,4 +1,4 @@
-/* Noise and defects of a simulated CCD. */
+/* The noise and the defects of a simulated CCD. */
 #include <gsl/gsl_math.h>
 #include <gsl/gsl_randist.h>
 
@@ -7,8 +7,8 @@
 #include "simulate/simulation.h"
 #include "simulate/synthetic_psf.h"
 
-static const double right_readnoise = 1.05; /* of the left amplifiers' */
-static const double bad_fraction = 5e-5;    /* scattered bad pixels */
+static const double right_readnoise = 1.05; /* relative to that of the left amplifiers */
+static const double bad_fraction = 5e-5;    /* of the pixels, scattered over the CCD */
 static const double pixels_per_cosmic = 3e5;
 static const float full_well = 65535; /* electrons */
 
@@ -47,8 +47,9 @@ bool simulation_is_sky(size_t fiber)
     return place == 2 || place == 8 || place == 14 || place == 20;
 }
 
-/* One row of pixels. ivar is that of the expected, not of the measured electrons: then the pulls of image and
- * of everything extracted from it are N(0, 1); an ivar that knows the noise would bias the fluxes low. */
+/* Exposes one row of pixels. ivar is that of the expected electrons, not of the measured ones: so the pulls
+ * of the image, and of everything that is extracted from it, follow N(0, 1). An ivar that knows the noise
+ * would bias the fluxes low. */
 static void expose_row(const struct simulation *simulation, const double *expected, size_t row,
                        const struct detector *detector, gsl_rng *random)
 {
@@ -116,7 +117,7 @@ static void scatter_bad_pixels(const struct detector *detector, gsl_rng *random)
     }
 }
 
-/* A straight track of 3 to 60 pixels, thousands of electrons each. */
+/* Adds a straight track of 3 to 60 pixels, with thousands of electrons each. */
 static void add_cosmic(const struct detector *detector, gsl_rng *random)
 {
     double x = gsl_rng_uniform(random) * (double)detector->nx;
@@ -130,7 +131,8 @@ static void add_cosmic(const struct detector *detector, gsl_rng *random)
     }
 }
 
-/* 30 columns and 35 rows without any signal: some bins of some fibers have no usable pixel at all. */
+/* Adds a block of 30 columns and 35 rows without any signal, so that some bins of some fibers have no usable
+ * pixel at all. */
 static void add_dead_block(const struct detector *detector, long column, long row)
 {
     for (long y = row - 17; y < row + 18; y++) {
@@ -143,7 +145,7 @@ static void add_dead_block(const struct detector *detector, long column, long ro
     }
 }
 
-/* The brightest pixel and its neighbours along the column, where charge bleeds, are saturated. */
+/* Saturates the brightest pixel and its neighbours along the column, into which charge bleeds. */
 static void saturate_brightest(const struct detector *detector, const double *expected)
 {
     size_t brightest = 0;

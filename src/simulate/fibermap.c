@@ -75,7 +75,8 @@ static unsigned char *put_integer(unsigned char *to, uint64_t value, size_t byte
 
 static void fill_row(unsigned char *row, const struct simulation *simulation, unsigned petal, size_t fiber)
 {
-    static const uint64_t first_target = 39627000000000000u; /* as large as DESI's, so that 32 bits fail */
+    static const uint64_t first_target =
+        39627000000000000u; /* as large as DESI's, so that 32 bits do not suffice */
     bool dead = (long)fiber == simulation_dead_fiber(simulation);
     uint64_t number = petal * (uint64_t)SYNTHETIC_FIBERS + fiber;
 

@@ -11,7 +11,7 @@
 enum {
     CHUNK_FIBERS = SYNTHETIC_BUNDLE_FIBERS,
     CHUNK_WAVES = 512, /* 25 x 512 spots of 17 x 11 pixels are 19 MB */
-    BAND_ROWS = 16,    /* rows that one thread owns at a stretch */
+    BAND_ROWS = 16,    /* neighbouring rows of the CCD that belong to one thread */
 };
 
 static const double grid_padding = 40; /* Angstrom */
@@ -49,7 +49,7 @@ enum status simulation_default_grid(const struct psf *psf, double *first, double
     while (*last + 1 <= psf->y.wave_max && all_on_ccd(psf, *last + 1)) *last += 1;
     if (*last > *first) return STATUS_OK;
     return error_set(error, STATUS_MISMATCH,
-                     "the PSF's fibers share no wavelengths on the CCD around %.0f Angstrom: give a grid by "
+                     "its fibers share no wavelengths on the CCD around %.0f Angstrom: give a grid by "
                      "--wavelength",
                      middle);
 }
@@ -99,7 +99,8 @@ static void add_spot(const struct psf *psf, const struct spots *spots, size_t in
     }
 }
 
-/* flux: of the first spot's spectrum and wavelength, photons per bin after multiplying by step */
+/* Adds all spots. flux[s * stride + w] (photons/Angstrom) is that of the spot of spectrum s and wavelength w,
+ * and step (Angstrom) is the width of a bin. */
 static void add_chunk(const struct psf *psf, const struct spots *spots, const double *flux, size_t stride,
                       double step, double *expected)
 {

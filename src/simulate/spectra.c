@@ -41,7 +41,8 @@ static void add_line(double *flux, const struct simulation *simulation, double w
     }
 }
 
-/* The same sky for every seed and camera: known bright lines and a forest of faint ones. */
+/* Makes the sky, which is the same for every seed and camera: known bright lines and a forest of faint ones.
+ */
 static void fill_sky(double *sky, const struct simulation *simulation, gsl_rng *random)
 {
     double wave = forest_wave_min;
@@ -59,7 +60,8 @@ static void fill_sky(double *sky, const struct simulation *simulation, gsl_rng *
     }
 }
 
-/* Brightness in photons per Angstrom: four of five objects are faint, a few are bright stars. */
+/* Draws the brightness of an object in photons per Angstrom: four of five objects are faint, and a few are
+ * bright stars. */
 static double object_brightness(gsl_rng *random)
 {
     double kind = gsl_rng_uniform(random), u = gsl_rng_uniform(random);

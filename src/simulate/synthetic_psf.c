@@ -83,7 +83,7 @@ static const struct hermite_term {
     {0, 6, {64, 2, -3, 7, -3, 4, -2, 3, -9, 1, 2, -2}},
 };
 
-/* Σ_k coef[k] P_k(t) */
+/* Returns Σ_k coef[k] P_k(t). */
 static double legendre_sum(const double *coef, size_t n, double t)
 {
     double before = 0, p = 1, sum = 0;
@@ -103,9 +103,9 @@ static double slit_position(size_t fiber)
     return 2 * (double)fiber / (SYNTHETIC_FIBERS - 1) - 1;
 }
 
-/* Column of a fiber in the middle of the wavelengths: 7.27 pixels from fiber to fiber, 17.5 between bundles,
- * the slit's middle 25 pixels left of the CCD's: fibers 0 and 499 are at about 120 and 3944, like the real
- * ones'. */
+/* Returns the column of a fiber in the middle of the wavelengths. From fiber to fiber it is 7.27 pixels,
+ * between bundles 17.5, and the middle of the slit lies 25 pixels left of that of the CCD: so fibers 0 and
+ * 499 are at about 120 and 3944, as on a real CCD. */
 static double fiber_column(const struct camera *camera, size_t fiber)
 {
     static const double pitch = 7.27, gap = 17.5, shift = -25;

@@ -8,7 +8,7 @@
 #include "io/internal/output_stream.h"
 #include "io/internal/table.h"
 
-/* As a compressed image by rows, like DESI's. */
+/* Writes the mask as an image that is tile-compressed by rows, as DESI's files have it. */
 static void write_compressed_mask(struct output_stream *stream, const struct array *mask)
 {
     LONGLONG axes[2] = {(LONGLONG)mask->shape[1], (LONGLONG)mask->shape[0]};

@@ -39,7 +39,7 @@ static void write_scores(struct output_stream *stream, const struct frame_scores
     output_stream_end_hdu(stream);
 }
 
-static enum status check_shape(const char *path, const struct frame *frame, const struct table *fibermap,
+static enum status check_frame(const char *path, const struct frame *frame, const struct table *fibermap,
                                struct error *error)
 {
     if (frame->nspec == 0 || frame->nwave == 0) {
@@ -52,7 +52,8 @@ static enum status check_shape(const char *path, const struct frame *frame, cons
     return STATUS_OK;
 }
 
-/* The HDUs of [spec][wave], or of what shape says. Arrays that the frame lacks are left out. */
+/* Writes an array with the shape [spec][wave], or with its own shape when naxis is not 0. An array that the
+ * frame lacks is left out. */
 static void write_array(struct output_stream *stream, const struct frame *frame, struct array array)
 {
     if (!array.data) return;
@@ -71,7 +72,7 @@ enum status frame_file_write(const char *path, const struct frame *frame,
     const size_t nspec = frame->nspec, nwave = frame->nwave;
     const struct array flux = {"FLUX", "electron/Angstrom", FLOAT_IMG,  TDOUBLE,
                                2,      {nspec, nwave},      frame->flux};
-    enum status status = check_shape(path, frame, fibermap, error);
+    enum status status = check_frame(path, frame, fibermap, error);
     struct output_stream stream;
 
     if (status != STATUS_OK) return status;

@@ -9,7 +9,7 @@
 #include "io/internal/read_array.h"
 #include "io/internal/table.h"
 
-enum { BLOCK_PIXELS = 1 << 18 }; /* 2 MiB of doubles: the only copy of the image beside the result */
+enum { BLOCK_PIXELS = 1 << 18 }; /* 2 MiB of doubles, the only copy of pixels beside the result */
 
 /* A pixel whose image is not finite is marked by this ivar until the real one is read. */
 static const float BROKEN = -1;
@@ -21,7 +21,7 @@ struct plane {
     bool is_mask;
     size_t nx, ny, rows;
     double *block;  /* [rows][nx] */
-    uint32_t *bits; /* [rows][nx], of a mask */
+    uint32_t *bits; /* [rows][nx], used for a mask only */
 };
 
 /* Reads the rows from `row` on and gives their number of pixels. */
@@ -29,7 +29,7 @@ static enum status read_block(struct plane *plane, size_t row, size_t *count, st
 {
     double nan = NAN; /* so that CFITSIO turns BLANK into NaN */
     size_t rows = plane->ny - row < plane->rows ? plane->ny - row : plane->rows;
-    int any_nan = 0, fits = 0; /* any_nan: CFITSIO crashes without */
+    int any_nan = 0, fits = 0; /* CFITSIO crashes when it cannot store any_nan */
 
     *count = rows * plane->nx;
     if (plane->is_mask) {
@@ -128,7 +128,7 @@ static enum status find_image(struct input *input, struct error *error)
     if (fits) return input_fail(input, "0", fits, error);
     input_text(input, "EXTNAME", extname, sizeof extname);
     if (naxis > 0 && !extname[0]) return STATUS_OK;
-    return input_require(input, "IMAGE", error); /* for its message */
+    return input_require(input, "IMAGE", error); /* which fails, with a text that lists the HDUs */
 }
 
 static enum status read_image(struct input *input, struct preproc *preproc, struct error *error)
@@ -147,7 +147,7 @@ static enum status read_image(struct input *input, struct preproc *preproc, stru
     return read_plane(input, "IMAGE", PLANE_IMAGE, 0, preproc, error);
 }
 
-/* Moves to the HDU called name, which must have the shape of the image. */
+/* Checks that the current HDU, called name, has the shape of the image. */
 static enum status same_shape(struct input *input, const char *name, const struct preproc *preproc,
                               struct error *error)
 {

@@ -5,8 +5,8 @@
 #include "io/internal/input_hdu.h"
 #include "io/internal/read_array.h"
 
-/* Which spectra the rows hold: a list, SPECTRA, or all from FIBERMIN on, which counts over all cameras of a
- * kind. */
+/* Finds which spectra the rows hold: all from FIBERMIN on, which counts the fibers of all cameras of a kind,
+ * or those that an HDU SPECTRA lists. */
 static enum status read_spectra(struct input *input, struct frame *frame, struct error *error)
 {
     struct wanted spectra = {.name = "SPECTRA", .type = TINT, .naxis = 1, .shape = {frame->nspec}};
@@ -58,7 +58,7 @@ static enum status read_wave(struct input *input, struct frame *frame, struct er
     return STATUS_OK;
 }
 
-/* An HDU that holds a number for each bin of the frame: [spec][wave]. */
+/* Describes an HDU that holds a number for each bin of the frame, [spec][wave]. */
 static struct wanted bins_of(const struct frame *frame, const char *name, int type)
 {
     return (struct wanted){.name = name, .type = type, .naxis = 2, .shape = {frame->nspec, frame->nwave}};
