@@ -5,7 +5,7 @@
  *     x = M⁻¹ y,   C = M⁻¹,   Q_s = C_ss^(-1/2),   r_s = Q_s 1,
  *     ivar_s = r_s²,   R_s = Q_s / r_s,   flux_s = R_s x_s
  *
- * (Bolton & Schlegel 2010, eq. 4 and 10 to 19, with the noise decorrelated within each spectrum). */
+ * (Bolton & Schlegel 2010, eq. 4 and 10 to 15, with the noise decorrelated within each spectrum). */
 #ifndef UNSPOT_OMP_DENSE_H
 #define UNSPOT_OMP_DENSE_H
 

@@ -1,5 +1,5 @@
 /* What the mock CUDA driver lacks for unspot: a device must have run a team before unspot believes in it
- * (run_team in src/base/device_probe.c), but the mock runs no kernel. Built together with the mock, whose
+ * (run_team in src/device/probe.c), but the mock runs no kernel. Built together with the mock, whose
  * cuLaunchKernel is renamed to mock_launch, by program_mockdriver.sh; nothing else uses it. */
 #include <stdint.h>
 #include <stdlib.h>

@@ -188,7 +188,8 @@ die_in_frame() # SIGNAL TEXT: to the last of three ranks when TEXT is written
     timeout 60 tail --pid=$starter -f /dev/null
     check "$name: no hang" test $? = 0
     kill -9 $starter 2>log.check
-    if wait $starter; then fail "$name: exit status 0" log.extract; else pass; fi
+    # The status is mpiexec's; that of MPICH 4.2 (Debian 13) is 0 now and then when a rank died of SIGTERM.
+    if wait $starter && [ "$1" = KILL ]; then fail "$name: exit status 0" log.extract; else pass; fi
     check "$name: no file" test -z "$(ls -A out)"
 }
 for signal in KILL TERM; do
