@@ -35,8 +35,7 @@ struct offload_frame {
     const struct linalg *linalg; /* a back-end of that device */
     struct offload_sizes sizes;
     const struct pixels *pixels; /* they must stay until offload_close() */
-    const struct spots
-        *psf; /* the coefficients of the PSF, as spots_alloc() arranged them; it needs no spots */
+    const struct spots *psf;     /* the PSF's coefficients as spots_alloc() arranged them; no spots */
 };
 
 /* A frame on the device. In the arrays below [bundle] has bundles_held elements, and [spec] and [wave] have
@@ -49,7 +48,7 @@ struct offload {
     struct spots spots;  /* the PSF of the frame, without spots */
     size_t bundles_held; /* at a time */
 
-    struct spots *host_bundle_spots; /* [bundle]: their pointers are into the device's arrays that follow */
+    struct spots *host_bundle_spots;       /* [bundle] with pointers into the device's arrays below */
     struct overlaps *host_bundle_overlaps; /* [bundle], likewise */
     double *host_pixmask_fraction;         /* [bundle][spec][wave] see struct overlaps */
     bool *host_off_ccd;                    /* [bundle][spec][wave] see struct overlaps */
@@ -62,12 +61,12 @@ struct offload {
 
     struct spots *bundle_spots;       /* [bundle] copies of host_bundle_spots */
     struct overlaps *bundle_overlaps; /* [bundle] copies of host_bundle_overlaps */
-    double *values;     /* [bundle][SPOT_LANES + spec wave ny nx + SPOT_LANES]: memory of struct spots */
-    int *corners;       /* [bundle][column, row][spec][wave] see struct spots */
-    double *sums;       /* [bundle][spec][wave][overlaps_pairs()] see struct overlaps */
-    double *y, *weight; /* [bundle][spec][wave] see struct overlaps */
-    double *pixmask_fraction; /* [bundle][spec][wave] see struct overlaps */
-    bool *off_ccd;            /* [bundle][spec][wave] see struct overlaps */
+    double *values;                   /* [bundle][pad, spots, pad]: `memory` of struct spots */
+    int *corners;                     /* [bundle][column, row][spec][wave] see struct spots */
+    double *sums;                     /* [bundle][spec][wave][overlaps_pairs()] see struct overlaps */
+    double *y, *weight;               /* [bundle][spec][wave] see struct overlaps */
+    double *pixmask_fraction;         /* [bundle][spec][wave] see struct overlaps */
+    bool *off_ccd;                    /* [bundle][spec][wave] see struct overlaps */
 
     struct spot_scratch *spot_scratch; /* [teams] */
     double *overlap_scratch;           /* [teams][offload_overlap_scratch()] */
@@ -125,12 +124,11 @@ struct offload_patches {
 /* The results of patches that were solved together. The arrays are the host's and last until the next patches
  * are solved. */
 struct offload_results {
-    struct patch_result
-        patch;       /* arrays of struct patch_result, one patch after another, without deconvolved */
-    double *largest; /* [npatch] largest weight φ of the patch; 0: it has no usable pixel */
-    int *solved;     /* [npatch] 0: the system is singular */
-    int *precise;    /* [npatch][core spec] 0: this spectrum is not precise */
-    void *memory;    /* that all these arrays are in */
+    struct patch_result patch; /* its arrays, one patch after another; deconvolved stays on the device */
+    double *largest;           /* [npatch] largest weight φ of the patch; 0: it has no usable pixel */
+    int *solved;               /* [npatch] 0: the system is singular */
+    int *precise;              /* [npatch][core spec] 0: this spectrum is not precise */
+    void *memory;              /* that all these arrays are in */
     double normal_seconds, solve_seconds, quality_seconds, copy_seconds;
 };
 

@@ -46,10 +46,9 @@ enum { TRACE_LANES = 32 }; /* wavelengths of a trace that are evaluated together
 /* The Legendre polynomials of the traces on a grid of wavelengths; they are the same for all spectra. */
 struct trace_basis {
     size_t nwave;
-    size_t stride; /* nwave rounded up to whole TRACE_LANES */
-    double *x, *y; /* [stride/TRACE_LANES][ncoef][TRACE_LANES] of psf->x and psf->y */
-    size_t first,
-        last; /* the PSF is defined at wavelengths first ... last - 1; at others there are no spots */
+    size_t stride;      /* nwave rounded up to whole TRACE_LANES */
+    double *x, *y;      /* [stride/TRACE_LANES][ncoef][TRACE_LANES] of psf->x and psf->y */
+    size_t first, last; /* there are spots at wavelengths first ... last - 1, where the PSF is defined */
 };
 
 /* Evaluates the polynomials at wavelengths wave_min + i wave_step (Angstrom), i = 0 ... nwave - 1.

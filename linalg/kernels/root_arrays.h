@@ -28,10 +28,10 @@ struct root_arrays {
     double *g, *v;            /* [band + 1], [1]: G and then 1/v in S = G diag(1/v) Gᵀ */
     double *vector, *product; /* [nvec]: see struct linalg_root */
     double *root;             /* [half + 1]: diagonals of Q, behind product in memory */
-    double *sum;  /* [LANES][max(nvec + half + 1, TEAM_SUMS)]: each member's sums for one column */
-    lanes *l;     /* [max(n, band)][root_width_of_l()]: factors of S + shift = L D Lᵀ, l[i * width + p - 1] =
-                     L[i + p, i] */
-    lanes *pivot; /* [max(n, band)]: D */
+    double *sum;              /* [LANES][max(nvec + half + 1, TEAM_SUMS)]: the members' sums for one column */
+    lanes *l;       /* [max(n, band)][width]: L of S + shift = L D Lᵀ, with width root_width_of_l() and
+                       l[i * width + p - 1] = L[i + p, i] */
+    lanes *pivot;   /* [max(n, band)]: D */
     lanes *inverse; /* [max(n, band)]: 1/D */
     lanes *x;       /* [nvec][max(n, band)]: solutions */
     lanes *window;  /* [ROOT_RING][band + 1]: the last columns of (S + shift)⁻¹ */

@@ -10,11 +10,10 @@
 struct patch_chunk {
     struct offload_shape shape;
     size_t npatch;
-    size_t n, rows;               /* unknowns of a patch; the same in whole tiles */
-    struct bandwidths bandwidths; /* c: the largest of any patch */
-    size_t
-        first_of[LINALG_ROOT_BAND_MAX + 1]; /* the first patch whose bandwidth c is the index; npatch: none */
-    double regularize, psferr;              /* see struct offload_patches */
+    size_t n, rows;                            /* unknowns of a patch; the same in whole tiles */
+    struct bandwidths bandwidths;              /* c: the largest of any patch */
+    size_t first_of[LINALG_ROOT_BAND_MAX + 1]; /* [c] the first patch of bandwidth c; npatch: there is none */
+    double regularize, psferr;                 /* see struct offload_patches */
     struct pixels pixels;
     const struct spots *spots;       /* [bundle] */
     const struct overlaps *overlaps; /* [bundle] */
@@ -33,8 +32,7 @@ struct patch_chunk {
     void *linalg;                      /* [linalg_bytes] workspace of the linear algebra */
     size_t linalg_bytes;
 
-    struct offload_results
-        results; /* the times are not used; the arrays are copied to the host in one piece */
+    struct offload_results results; /* without the times; the arrays are copied to the host in one piece */
     size_t results_bytes;
     struct patch_chunk *on_device; /* the copy of this structure on the device */
 
