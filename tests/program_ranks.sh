@@ -37,10 +37,10 @@ check 'ranks of 3 threads' test $? = 0
 check 'ranks of a node see one image' grep -q 'the ranks see one image' log.debug
 check 'ranks of 3 threads: the same frame' same f.fits whole.0
 check 'timing counts the patches of all ranks' grep -q '"patches": 45,' t.json
-expect_fail 'an option is wrong: one rank says so' 2 '--solver best' extract 3 out/f.fits --solver best
+expect_fail 'an option is wrong: one rank says so' 2 '--solver best: expected' extract 3 out/f.fits --solver best
 expect_fail 'no image: one rank says so' 1 'absent.fits: no such file' mpiexec -n 3 "$UNSPOT" extract -i absent.fits \
     -p psf.fits -o out/f.fits --loglevel error
-expect_fail 'no such device: before any work' 1 '--device 99999: ' extract 3 out/f.fits --device 99999
+expect_fail 'no such device: before any work' 1 '--device 99999: (this build has no offloading|OpenMP has )' extract 3 out/f.fits --device 99999
 
 # --- many frames
 for i in 1 2 3 4 5; do
@@ -76,7 +76,7 @@ many 4 8 --group-size 2
 expect_fail 'group size' 2 '--group-size 2: does not divide the 3 ranks' mpiexec -n 3 "$UNSPOT" batch --group-size 2 tasks.txt
 expect_fail 'reader, writer, and nobody else' 2 'a group needs 3 ranks' mpiexec -n 2 "$UNSPOT" batch --io ranks tasks.txt
 expect_fail 'no table: one rank says so' 1 'absent.txt: cannot open' mpiexec -n 3 "$UNSPOT" batch absent.txt
-expect_fail 'no such device: before any work' 1 '--device 99999: ' mpiexec -n 3 "$UNSPOT" batch tasks.txt -- -n 60 --device 99999
+expect_fail 'no such device: before any work' 1 '--device 99999: (this build has no offloading|OpenMP has )' mpiexec -n 3 "$UNSPOT" batch tasks.txt -- -n 60 --device 99999
 
 # Each rank a node of its own, so that counters are not in shared memory (this variable is MPICH's).
 export MPIR_CVAR_NOLOCAL=1
@@ -110,6 +110,13 @@ check 'resume by ranks' test $? = 0
 check 'resume by ranks: nothing to do' grep -q ' 0 written, 5 complete before' log.batch
 
 # --- ranks that die: the end of all, soon, with a message; then the rest is made. `timeout` is for hangs only.
+# mpiexec of MPICH 4.1 and 4.2 (Debian 13) now and then exits with 0, without a word, when two ranks end at once:
+# github.com/pmodels/mpich/issues/7057.
+mpiexec_tells=yes
+if mpiexec --version | grep -qE 'Version: +4\.[12]\.'; then
+    mpiexec_tells=no
+    echo 'left out: the exit status of mpiexec when a rank dies, as that of this MPICH is wrong now and then'
+fi
 sed 's/--regularize/--backend ref --solver dense --regularize/' tasks.txt >slow.txt
 export UNSPOT_DEVICE=host # whose backend `ref` is slow
 afresh_slow()
@@ -160,9 +167,11 @@ die() # RANK SIGNAL OPTION...
     kill -9 $starter 2>log.check
     wait $starter
     status=$?
-    if [ $status -ne 0 ]; then pass; else fail "$name: exit status 0" log.batch; fi
-    if [ "$2" = KILL ]; then # mpiexec's, of this rank, or of one that noticed it
-        if grep -qiE 'killed|bad termination|abort' log.batch log.stdout; then pass; else fail "$name: no message" log.batch log.stdout; fi
+    if [ $mpiexec_tells = yes ]; then
+        check "$name: exit status" test $status -ne 0
+        if [ "$2" = KILL ]; then # mpiexec's, of this rank, or of one that noticed it
+            check "$name: a message" grep -qiE 'killed|bad termination|abort' log.batch log.stdout
+        fi
     fi
     if [ "$2" = TERM ]; then check "$name: the summary" grep -q 'frames are missing, as a signal' log.batch; fi
     check "$name: resumed" mpiexec -n 2 "$UNSPOT" batch --resume slow.txt -- -n 10
@@ -177,7 +186,7 @@ die 3 TERM --io ranks
 # One frame: it is made whole or not at all. The signal comes while rank 0 reads the image, or all are at work.
 die_in_frame() # SIGNAL TEXT: to the last of three ranks when TEXT is written
 {
-    local name="a frame's rank gets $1 at '$2'" starter
+    local name="a frame's rank gets $1 at '$2'" starter status
     afresh_slow
     rm -f go
     mpiexec -n 3 "${faulty[@]}" "$UNSPOT" extract -i im.fits -p psf.fits -o out/f.fits -w $grid -n 60 --backend ref \
@@ -188,8 +197,9 @@ die_in_frame() # SIGNAL TEXT: to the last of three ranks when TEXT is written
     timeout 60 tail --pid=$starter -f /dev/null
     check "$name: no hang" test $? = 0
     kill -9 $starter 2>log.check
-    # The status is mpiexec's; that of MPICH 4.2 (Debian 13) is 0 now and then when a rank died of SIGTERM.
-    if wait $starter && [ "$1" = KILL ]; then fail "$name: exit status 0" log.extract; else pass; fi
+    wait $starter
+    status=$?
+    if [ $mpiexec_tells = yes ]; then check "$name: exit status" test $status -ne 0; fi
     check "$name: no file" test -z "$(ls -A out)"
 }
 for signal in KILL TERM; do

@@ -35,12 +35,16 @@ for option in '-i, --input' '-p, --psf' '-o, --output' '-m, --model' '-w, --wave
     help_of "extract --help names $option" "^ +$option=[A-Z]" "$UNSPOT" extract --help
 done
 
-# The man page says the same as --help: it names every option of every command.
-manual=$(dirname "$0")/../src/unspot.1
+# The man page says the same as --help: a section of each command names its options, in bold and as a whole.
+manual=$tests/../src/unspot.1
 for command in extract tasks batch make-psf simulate compare; do
-    for option in $("$UNSPOT" $command --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+' | grep -vE -- '--(help|usage)$'); do
-        check "the man page names $command $option" grep -qF -- "${option//-/\\-}" "$manual"
-    done
+    sed -n "/^\.SH OPTIONS OF ${command^^}/,/^\\.SH/p" "$manual" >section
+    "$UNSPOT" $command --help | grep -oE '^ +(-., )?--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' |
+        grep -vE -- '--(help|usage)$' >options
+    check "$command --help has options" test "$(wc -l <options)" -ge 4
+    while read -r option; do
+        check "the man page names $command $option" grep -qE -- "^(\.BR? .*|\\\\-.*|)${option//-/\\\\-}( |$)" section
+    done <options
 done
 
 wrong() # REGEX COMMAND...
@@ -54,77 +58,80 @@ wrong 'a command is missing'
 wrong 'bake: unknown command' bake
 wrong '--bake: unknown command' --bake
 for command in extract tasks batch make-psf simulate compare info; do
-    wrong '--nonsense' $command --nonsense
+    wrong '--nonsense: unknown option' $command --nonsense
 done
-wrong '"more"' info more
+wrong '"more": unexpected argument' info more
 wrong '--input is missing' extract
 wrong '--input is missing' extract -p psf.fits -o out/f.fits
 wrong '--psf is missing' extract -i im.fits -o out/f.fits
 wrong '--output is missing' extract -i im.fits -p psf.fits
 wrong '-i: missing argument' extract -p psf.fits -o out/f.fits -i
 wrong '--output is missing' make-psf
-wrong '--camera q: ' make-psf --camera q -o out/p.fits
-wrong '--camera red: ' make-psf --camera red -o out/p.fits
-wrong '--nspec 0: ' make-psf --nspec 0 -o out/p.fits
-wrong '--nspec -5: ' make-psf --nspec -5 -o out/p.fits
+wrong '--camera q: expected b, r or z' make-psf --camera q -o out/p.fits
+wrong '--camera red: expected b, r or z' make-psf --camera red -o out/p.fits
+wrong '--nspec 0: expected .* 1 to 500' make-psf --nspec 0 -o out/p.fits
+wrong '--nspec -5: expected .* 1 to 500' make-psf --nspec -5 -o out/p.fits
 wrong '--psf is missing' simulate -o out/i.fits
 wrong '--output is missing' simulate -p psf.fits
-wrong '--specmin 25' simulate -p psf.fits -o out/i.fits -s 25
-wrong '--nspec 6' simulate -p psf.fits -o out/i.fits -s 20 -n 6
-wrong '--readnoise 0: ' simulate -p psf.fits -o out/i.fits --readnoise 0
+wrong '--specmin 25 .*psf.fits has fibers 0 to 24' simulate -p psf.fits -o out/i.fits -s 25
+wrong '--nspec 6: .*psf.fits has fibers 0 to 24' simulate -p psf.fits -o out/i.fits -s 20 -n 6
+wrong '--readnoise 0: expected .* from 0.001 to' simulate -p psf.fits -o out/i.fits --readnoise 0
 wrong '--wavelength 5880,5800,0.8: .*reversed' simulate -p psf.fits -o out/i.fits -w 5880,5800,0.8
-wrong '--loglevel loud: ' simulate -p psf.fits -o out/i.fits --loglevel loud
-wrong 'too few' compare
+wrong '--loglevel loud: expected debug, info, warn or error' simulate -p psf.fits -o out/i.fits --loglevel loud
+wrong 'too few arguments.*compare A B' compare
 wrong 'a second frame or --truth' compare a.fits
 wrong '--truth c.fits: not together with a second frame, b.fits' compare a.fits b.fits --truth c.fits
-wrong '"c.fits"' compare a.fits b.fits c.fits
+wrong '"c.fits": unexpected argument' compare a.fits b.fits c.fits
 
 extract() # REGEX OPTION...: the mistake in an otherwise good command line
 {
     wrong "$1" extract -i im.fits -p psf.fits -o out/f.fits "${@:2}"
 }
 
-extract '--nonsense' --nonsense
 extract '-q: unknown option' -q
-extract '"more"' more
-extract '"more"' -- more
-extract 'same file' -m out/f.fits
-extract '--specmin -1' -s -1
-extract '--nspec -25' -n -25
-extract '--nspec 0' -n 0
-extract '-s two: ' -s two
-extract '-n 1\.5: ' -n 1.5
-extract '-n 99999999999: ' -n 99999999999
-extract '--regularize -1' -r -1
-extract '-r x: ' -r x
-extract '--regularize nan' -r nan
-extract '--regularize inf' --regularize inf
-for option in bundlesize nsubbundles nwavestep; do
-    extract "--$option 0" --$option 0
-    extract "--$option -5" --$option -5
-    extract "--$option five: " --$option five
+extract '"more": unexpected argument' more
+extract '"more": unexpected argument' -- more
+extract '--output .*: the same file as --model: choose another name' -m out/f.fits
+range() # MIN MAX OPTION VALUE [SHORT]: out of it; the error has the long name of what was given as SHORT
+{
+    extract "$3 $4: expected .* $1 to $2\$" "${5:-$3}" "$4"
+}
+range 0 1e.06 --specmin -1 -s
+range 1 1e.06 --nspec -25 -n
+range 1 1e.06 --nspec 0 -n
+range 0 1e.10 --regularize -1 -r
+range 0 1e.10 --regularize nan -r
+range 0 1e.10 --regularize inf
+range 1 10000 --bundlesize 0
+range 1 10000 --bundlesize -5
+range 1 10000 --nsubbundles 0
+range 1 10000 --nsubbundles -5
+range 1 100000 --nwavestep 0
+range 1 100000 --nwavestep -5
+range 0 10000 --wavepad -1
+range 0 100 --wavepad-frac -0.2
+range 0 1 --pixpad-frac -0.1
+range 0 1 --pixpad-frac 1.5
+range 0 1000 --psferr -0.5
+range 0 1000 --psferr nan
+range 0 4096 --threads -1
+range 0 4096 --threads 100000
+for words in '-s two' '-n 1.5' '-r x' '--bundlesize five' '--nsubbundles five' '--nwavestep five' '--threads many'; do
+    extract "$words: invalid numeric value" $words
 done
-extract '--wavepad -1' --wavepad -1
-extract '--wavepad-frac -0.2' --wavepad-frac -0.2
-extract '--pixpad-frac -0.1' --pixpad-frac -0.1
-extract '--pixpad-frac 1.5' --pixpad-frac 1.5
-extract '--psferr -0.5' --psferr -0.5
-extract '--psferr nan' --psferr nan
-extract '--threads -1' --threads -1
-extract '--threads 100000' --threads 100000
-extract '--threads many: ' --threads many
-extract '--loglevel loud' --loglevel loud
-extract '--solver magic' --solver magic
-extract '--patch quilt' --patch quilt
-extract '--patch bundle' --patch bundle --solver dense
-extract '--backend abacus' --backend abacus
+extract '-n 99999999999: .*too large' -n 99999999999
+extract '--loglevel loud: expected debug, info, warn or error' --loglevel loud
+extract '--solver magic: expected banded or dense' --solver magic
+extract '--patch quilt: expected step or bundle' --patch quilt
+extract '--patch bundle: .*--solver banded' --patch bundle --solver dense
+extract '--backend abacus: expected lapack or ref' --backend abacus
 for backend in offload cuda; do # these go with a device
     extract "--backend $backend: expected lapack or ref" --backend $backend
 done
 for device in cpu '' GPU -1 0x1 1.0; do
     extract "--device $device: expected auto, host, gpu or a number" --device "$device"
 done
-extract '--progress sometimes' --progress sometimes
+extract '--progress sometimes: expected auto, always or never' --progress sometimes
 
 extract '--wavelength 5880,5800,0.8: .*reversed' -w 5880,5800,0.8
 extract '--wavelength 5800,5880,0: .*step' -w 5800,5880,0
@@ -140,24 +147,24 @@ device() # REGEX COMMAND...
 {
     expect_fail "${*:2}" 1 "$1" "${@:2}" extract -i im.fits -p no-psf.fits -o out/f.fits --loglevel error
 }
-device '--device 99999: ' env UNSPOT_DEVICE=99999 "$UNSPOT"
-device 'OMP_TARGET_OFFLOAD|no offloading' env UNSPOT_DEVICE=gpu OMP_TARGET_OFFLOAD=disabled "$UNSPOT"
-device 'no-psf.fits' env UNSPOT_DEVICE=host "$UNSPOT"
-expect_fail 'UNSPOT_DEVICE_MEMORY=much' 2 'UNSPOT_DEVICE_MEMORY=much: ' env UNSPOT_DEVICE_MEMORY=much "$UNSPOT" \
-    extract -i im.fits -p psf.fits -o out/f.fits
+device '--device 99999: (this build has no offloading|OpenMP has )' env UNSPOT_DEVICE=99999 "$UNSPOT"
+device '--device gpu: .*(OMP_TARGET_OFFLOAD|no offloading)' env UNSPOT_DEVICE=gpu OMP_TARGET_OFFLOAD=disabled "$UNSPOT"
+device 'no-psf.fits: no such file' env UNSPOT_DEVICE=host "$UNSPOT"
+expect_fail 'UNSPOT_DEVICE_MEMORY=much' 2 'UNSPOT_DEVICE_MEMORY=much: expected .*bytes' \
+    env UNSPOT_DEVICE_MEMORY=much "$UNSPOT" extract -i im.fits -p psf.fits -o out/f.fits
 
 # An output must not replace an input or another output, however its name is spelled.
 cp im.fits out/im.fits
 cp psf.fits out/psf.fits
-same='same file'
 small=(-w "$grid" -n 25 --loglevel error)
-extract "$same" -m ./out/f.fits "${small[@]}"
-extract "$same" --timing out/f.fits "${small[@]}"
-extract "$same" -m out/m.fits --timing out/../out/m.fits "${small[@]}"
-wrong "$same" extract -i out/im.fits -p psf.fits -o out/im.fits "${small[@]}"
-wrong "$same" extract -i im.fits -p out/psf.fits -o ./out/psf.fits "${small[@]}"
-wrong "$same" simulate -p psf.fits -o out/s.fits --truth out/s.fits -w $grid --loglevel error
-wrong "$same" simulate -p out/psf.fits -o out/psf.fits -w $grid --loglevel error
+extract '--output .*: the same file as --model: choose another name' -m ./out/f.fits "${small[@]}"
+extract '--output .*: the same file as --timing: choose another name' --timing out/f.fits "${small[@]}"
+extract '--model .*: the same file as --timing: choose another name' -m out/m.fits --timing out/../out/m.fits "${small[@]}"
+wrong '--output .*: the same file as --input: choose another name' extract -i out/im.fits -p psf.fits -o out/im.fits "${small[@]}"
+wrong '--output .*: the same file as --psf: choose another name' extract -i im.fits -p out/psf.fits -o ./out/psf.fits "${small[@]}"
+wrong '--output .*: the same file as --truth: choose another name' simulate -p psf.fits -o out/s.fits --truth out/s.fits -w $grid \
+    --loglevel error
+wrong '--output .*: the same file as --psf: choose another name' simulate -p out/psf.fits -o out/psf.fits -w $grid --loglevel error
 check 'the image is as it was' cmp im.fits out/im.fits
 check 'the PSF is as it was' cmp psf.fits out/psf.fits
 
