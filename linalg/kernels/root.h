@@ -43,8 +43,8 @@ TEAM_BODY void lanes_copy(int width, double *to, const double *from)
 /* Columns j, j + 1, ... of G and v in S = G diag(1/v) Gᵀ, one a lane. Column j of G comes from the regression
  * of unknown j on the `band` unknowns that follow it:
  *
- *     Σ_q C[j+1+p, j+1+q] a_q = C[j+1+p, j],   v = C[j, j] - Σ_p a_p C[j+1+p, j],   G[j, j] = 1,   G[j+1+p,
- * j] = -a_p
+ *     Σ_q C[j+1+p, j+1+q] a_q = C[j+1+p, j],   v = C[j, j] - Σ_p a_p C[j+1+p, j],
+ *     G[j, j] = 1,   G[j+1+p, j] = -a_p
  *
  * This is the factor of the one matrix with this bandwidth whose inverse has the band of C. */
 TEAM_BODY void complete_columns(struct member lane, size_t band, size_t j, const struct root_arrays *arrays)
