@@ -26,8 +26,8 @@
  * are the host's. All calls come from the main thread, outside of parallel regions, and return when the
  * device is done. The device must be chosen (device_choose()) before `cuda` is first found, which stays with
  * that one. Where a call of a library, a copy or a host allocation fails, info becomes n + 1 for each system
- * concerned, which may well be soluble: the caller repeats failed systems on the host, from data of its own.
- */
+ * concerned, which may well be soluble: the caller repeats failed systems on the host,
+ * from data of its own. */
 #ifndef UNSPOT_LINALG_LINALG_H
 #define UNSPOT_LINALG_LINALG_H
 

@@ -185,8 +185,8 @@ static int run_and_spoil_workspace(const struct linalg *cuda, const struct job *
     return failed;
 }
 
-/* A library's call fails once the backend is open: all systems of the operations that make it do, no other's.
- */
+/* A library's call fails once the backend is open: all systems of the operations that
+ * make it do, no other's. */
 static void require_failing_call(const char *function, const int failures[OPS])
 {
     const struct linalg *cuda = require_cuda();

@@ -359,8 +359,7 @@ TEAM_BODY void add_over_members(struct member lane, size_t count, size_t stride,
 /* Adds the terms of LANES poles to Q = Σ weight S (S + shift)⁻¹ = Σ weight (1 - shift (S + shift)⁻¹): to Q v
  * in product[nvec][stride], for vector[nvec][stride], and to the diagonals of Q in root[half + 1][stride],
  * which follow it in memory. It sweeps down the matrix once and up once, so that the factor of a long matrix
- * passes through the cache twice.
- */
+ * passes through the cache twice. */
 TEAM_BODY void add_poles(struct member lane, const struct linalg_root *root, const double *shift,
                          const double *weight, const struct root_arrays *arrays)
 {
