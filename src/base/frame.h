@@ -65,7 +65,7 @@ struct frame {
                                    the padded patch, which nobody may use */
     double *pixmask_fraction;   /* [spec][wave] fraction of the spot on unusable pixels */
     double *chi2pix;            /* [spec][wave] mean chi² of the pixels under the spot */
-    size_t model_column; /* the CCD's column at which the model begins: 0, but in a part of a frame */
+    size_t model_column;        /* the CCD's column at which the model begins: 0, but in a part of a frame */
     size_t model_nx, model_ny;
     double *model; /* [model_ny][model_nx] electrons, or NULL when not asked for */
 };
