@@ -193,8 +193,8 @@ struct linalg_root {
 /* Takes the roots of nroot batches of different shapes, root[nroot], which are either all empty (batch or n
  * is 0) or all not. Together they cost a device hardly more than the longest of them does. The workspace of
  * one batch suffices for any division of it into batches that are no larger in n, band, nvec and half.
- * info[all systems]: 1 when C is not positive definite, 2 when the condition number of S is above 1e13 or a
- * result is not finite. */
+ * info[all systems]: 1 when C is not positive definite, 2 when the condition number of S is too large for the
+ * back-end (above 1.8e13 for all but `ref`) or a result is not finite. */
 size_t linalg_band_root_bytes(const struct linalg *linalg, const struct linalg_root *root, size_t nroot);
 int linalg_band_root(const struct linalg *linalg, const struct linalg_root *root, size_t nroot, void *work,
                      size_t work_bytes, int *info);

@@ -1,4 +1,4 @@
-/* How the operations are called, on every backend: names, empty and impossible
+/* How the operations are called, on every back-end: names, empty and impossible
  * problems, workspaces, threads. */
 #include <setjmp.h>
 #include <stdarg.h>
