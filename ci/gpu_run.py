@@ -42,7 +42,7 @@ from gpu_step import Step
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PARTS = ("smoke", "tests", "extract", "throughput", "peer", "sanitize", "profile")
 FIRST_TESTS = ("test_device", "test_band", "test_omp", "test_offload", "test_solvers")
-SHELL_TESTS = r"program_(accuracy|device|threads)\.sh$"
+SHELL_TESTS = r"program_(accuracy|threads)\.sh$"
 SMALL_GRID = "5800,5880,0.8"  # one bundle of 25 spectra, on the corner of the CCD that it needs
 SMOKE_SECONDS = 20
 HANGS = 2  # and no more: each costs its limit

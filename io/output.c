@@ -13,8 +13,8 @@
 enum { REGISTRY_SLOTS = 16, NAME_KEPT = 180, ATTEMPTS = 1000 };
 
 /* Level 1: on a noisy frame (flux, ivar, resolution) it gives 78.5% of the size at 53 MB/s, zlib's
- * default 78.0% at 42 MB/s: noise does not compress, and waiting for the last half percent is not worth it.
- */
+ * default 78.0% at 42 MB/s: noise does not compress, and waiting for the last half
+ * percent is not worth it. */
 static const char gzip_mode[] = "wb1";
 
 /* Global mutable state, as a signal handler has no other way to learn which files are being written. A slot's

@@ -9,8 +9,7 @@
 #include "base/memory.h"
 
 /* Whether a workspace of work_bytes bytes is aligned and has the bytes that are needed; SIZE_MAX bytes never
- * are there.
- */
+ * are there. */
 static inline bool linalg_usable(const void *work, size_t work_bytes, size_t needed)
 {
     if (needed == 0) return true;

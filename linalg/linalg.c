@@ -39,7 +39,7 @@ const char *linalg_why_not(const char *name)
 {
     const struct linalg *linalg = find(name);
 
-    if (!linalg) return "there is no backend of that name";
+    if (!linalg) return "there is no back-end of that name";
     if (!linalg->open || linalg->open()) return NULL;
     return linalg->why_not ? linalg->why_not() : "it cannot be opened";
 }

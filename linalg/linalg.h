@@ -9,25 +9,25 @@
  * are not in a usual one.
  *
  * The same conventions hold for every operation:
- *  - The sizes and arrays of a batch are in a structure, struct linalg_dense, linalg_band or linalg_root. All
- * numbers are double.
+ *  - The sizes and arrays of a batch are in a structure, struct linalg_dense, linalg_band or linalg_root.
+ *    All numbers are double.
  *  - The caller asks for the size of the workspace first (bytes, for the whole batch) and passes that much
- * memory, aligned to 64 bytes. Nothing is allocated inside. On the host, operations may be called from
- * several threads at once, each with its own workspace.
+ *    memory, aligned to 64 bytes. Nothing is allocated inside. On the host, operations may be called from
+ *    several threads at once, each with its own workspace.
  *  - info[k] becomes 0 where system k is solved. Otherwise it is positive and says where the system failed,
- * and the output of that system, and of no other, is undefined.
- *  - The return value is the number of systems whose info is not 0, or -1 when the workspace is too small or
- * not aligned. Sizes that make no sense (nblocks block > n, n > 32000) need SIZE_MAX bytes, and so give -1
- * too. Where a size is 0 nothing is done, and info becomes 0.
+ *    and the output of that system, and of no other, is undefined.
+ *  - The return value is the number of systems whose info is not 0, or -1 when the workspace is too small
+ *    or not aligned. Sizes that make no sense (nblocks block > n, n > 32000) need SIZE_MAX bytes, and so
+ *    give -1 too. Where a size is 0 nothing is done, and info becomes 0.
  *  - A matrix with a NaN or an infinity in the triangle that is read fails (info > 0); it never makes an
- * endless loop.
+ *    endless loop.
  *
  * On a device every array of doubles and the workspace are device memory; info and the structures themselves
  * are the host's. All calls come from the main thread, outside of parallel regions, and return when the
  * device is done. The device must be chosen (device_choose()) before `cuda` is first found, which stays with
  * that one. Where a call of a library, a copy or a host allocation fails, info becomes n + 1 for each system
- * concerned, which may well be soluble: the caller repeats failed systems on the host, from data of its own.
- */
+ * concerned, which may well be soluble: the caller repeats failed systems on the host,
+ * from data of its own. */
 #ifndef UNSPOT_LINALG_LINALG_H
 #define UNSPOT_LINALG_LINALG_H
 
@@ -105,10 +105,9 @@ int linalg_inverse_sqrt(const struct linalg *linalg, const struct linalg_dense *
 /* Banded systems.
  *
  * A matrix of order n is cut into ntile = ceil(n / 8) columns of tiles of 8 x 8, of which those of the lower
- * triangle within tband tiles of the diagonal are kept:
+ * triangle within tband tiles of the diagonal are kept. With distance = 0 ... tband,
  *
- *     matrix[batch][column][distance][k][i] = A[8 (column + distance) + i, 8 column + k],  distance = 0 ...
- * tband
+ *     matrix[batch][column][distance][k][i] = A[8 (column + distance) + i, 8 column + k]
  *
  * Diagonal tiles hold both triangles. Rows n ... 8 ntile - 1 must be those of the identity; tiles below the
  * last row are not read. On a CPU a column of a tile is one register. On a device a team works on each
@@ -194,8 +193,8 @@ struct linalg_root {
 /* Takes the roots of nroot batches of different shapes, root[nroot], which are either all empty (batch or n
  * is 0) or all not. Together they cost a device hardly more than the longest of them does. The workspace of
  * one batch suffices for any division of it into batches that are no larger in n, band, nvec and half.
- * info[all systems]: 1 when C is not positive definite, 2 when the condition number of S is above 1e13 or a
- * result is not finite. */
+ * info[all systems]: 1 when C is not positive definite, 2 when the condition number of S is too large for the
+ * back-end (above 1.8e13 for all but `ref`) or a result is not finite. */
 size_t linalg_band_root_bytes(const struct linalg *linalg, const struct linalg_root *root, size_t nroot);
 int linalg_band_root(const struct linalg *linalg, const struct linalg_root *root, size_t nroot, void *work,
                      size_t work_bytes, int *info);

@@ -4,7 +4,8 @@
  * gives the entries of C = M⁻¹ within the band. For each spectrum s of the core, S_s = C_ss⁻¹, the Schur
  * complement of M onto that spectrum, is banded too: beyond +-8 wavelengths its entries are below 1e-10 of
  * its largest. It is therefore determined by the band of C_ss, and Q_s = S_s^(1/2) is a rational function of
- * it (omp/README.md, "Measured facts"). The results are those of the dense solver, omp/dense.h. */
+ * it (omp/README.md, "The mathematics"; "Measured facts" has the numbers). The results are those of the dense
+ * solver, omp/dense.h. */
 #ifndef UNSPOT_OMP_BANDED_H
 #define UNSPOT_OMP_BANDED_H
 

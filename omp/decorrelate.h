@@ -18,9 +18,9 @@ enum {
     DECORRELATE_WIDER = 12 /* diagonals of a wide band beyond the narrow one: S falls to a hundredth there */
 };
 
-/* How many off-diagonals of C_ss are used: at first one more than spots overlap over, and in the `wide`
- * second attempt, for spectra that were not precise, DECORRELATE_WIDER more. half: diagonals of R on each
- * side. */
+/* How many off-diagonals of C_ss are used: at first one more than spots overlap over, or `half`, the
+ * diagonals of R on each side, where these are more. In the `wide` second attempt, for spectra that were not
+ * precise, it is DECORRELATE_WIDER more. There are never more than LINALG_ROOT_BAND_MAX. */
 static inline size_t decorrelate_band(size_t wave_halfwidth, size_t half, bool wide)
 {
     return min_size(max_size(wave_halfwidth + 1, half) + (wide ? DECORRELATE_WIDER : 0),

@@ -42,8 +42,7 @@ struct spot_table {
 
 /* Arranges the series of a PSF. STATUS_FORMAT when they have more domains or terms than there is room for,
  * STATUS_MEMORY when there is no memory. The caller releases *table with spot_table_free(), whatever the
- * status.
- */
+ * status. */
 enum status spot_table_make(struct spot_table *table, const struct psf *psf, struct error *error);
 void spot_table_free(struct spot_table *table);
 

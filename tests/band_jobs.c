@@ -82,7 +82,7 @@ int band_job_inverse(const struct linalg *linalg, const struct linalg_band *band
     return failed;
 }
 
-/* What a backend sees of a batch that is the host's. */
+/* What a back-end sees of a batch that is the host's. */
 static struct linalg_root put_root(const struct linalg *linalg, const struct linalg_root *root)
 {
     size_t nvector = root->batch * root->nvec * root->n, nrow = root->batch * root->n;

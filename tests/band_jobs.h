@@ -1,5 +1,5 @@
 /* The banded operations for tests: arrays are the host's, and are taken to the device and back where the
- * backend works there; the workspace is allocated on the way. */
+ * back-end works there; the workspace is allocated on the way. */
 #ifndef UNSPOT_TESTS_BAND_JOBS_H
 #define UNSPOT_TESTS_BAND_JOBS_H
 

@@ -1,4 +1,4 @@
-/* Is compiled where NVIDIA's headers are, and never run: the prototypes and numbers of linalg/cuda_library.h
+/* Is compiled where NVIDIA's headers are, and never run: the prototypes and numbers of linalg/cuda/library.h
  * against theirs. Every function is called with unspot's arguments: a pointer to something else, or one
  * argument too many, is a compiler's error. */
 #include <cublas_v2.h>

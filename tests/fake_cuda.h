@@ -1,4 +1,4 @@
-/* A CUDA of the host's, for tests without a GPU: the functions of linalg/cuda_library.h by LAPACKE, in
+/* A CUDA of the host's, for tests without a GPU: the functions of linalg/cuda/library.h by LAPACKE, in
  * libraries of NVIDIA's names. They are stricter than NVIDIA's: an argument that is wrong ends the program,
  * and nothing is computed before its stream is waited for. The environment makes them fail:
  *   UNSPOT_FAKE_CUDA_FAILS=FUNCTION  that function returns 7

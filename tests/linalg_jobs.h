@@ -15,14 +15,14 @@ struct sizes {
     size_t n, nrhs, block, nblocks, batch;
 };
 
-/* Memory of the kind that the backend works on: the host's or the device's, with a copy of from, unless that
+/* Memory of the kind that the back-end works on: the host's or the device's, with a copy of from, unless that
  * is NULL; the way back; its end. */
 void *place(const struct linalg *linalg, const void *from, size_t bytes);
 void fetch(const struct linalg *linalg, void *to, const void *placed, size_t bytes);
 void take_away(const struct linalg *linalg, void *placed);
 
 /* One call of one operation: matrix is a or l, other is b or inverse, all of them the host's; they are taken
- * to the device and back where the backend works there. */
+ * to the device and back where the back-end works there. */
 struct job {
     enum op op;
     struct sizes sizes;
@@ -53,15 +53,15 @@ double *power_matrices(const struct sizes *s, double condition, double power); /
 /* What stands above the diagonal belongs to somebody else: a NaN there spoils everything that reads it. */
 void spoil_upper(const struct sizes *s, double *a);
 
-/* L of power_matrices, by textbook loops that are not the backend's; NaN above the diagonal. */
+/* L of power_matrices, by textbook loops that are not the back-end's; NaN above the diagonal. */
 double *factors(const struct sizes *s, double condition);
 
 /* A problem that every operation can do, for tests of the interface. */
 struct job sample(enum op op, const struct sizes *s, int *info);
 void sample_free(struct job *job);
 
-/* Runs a group of tests on every backend, or on that of main's first argument; the backend is their state.
- * Returns main's exit status. A backend may be missing only where UNSPOT_CUDA_LIBDIR does not say where one
+/* Runs a group of tests on every back-end, or on that of main's first argument; the back-end is their state.
+ * Returns main's exit status. A back-end may be missing only where UNSPOT_CUDA_LIBDIR does not say where one
  * is for tests. */
 int on_every_backend(int argc, char **argv, const char *group, int (*run)(const char *name, void *state));
 

@@ -7,7 +7,7 @@
 
 #include "base/team.h"
 
-enum { MARK_DEVICE = 2 }; /* as in device_probe.c, and this */
+enum { MARK_DEVICE = 2 }; /* and struct team_report: as in src/device/probe.c */
 struct report {
     int mark[TEAM_SIZE];
     int team_size;

@@ -66,7 +66,7 @@ done
 held f.fits HUP out/.m.fits 100000 f.fits
 
 # --- at any time: what has ended before the signal came is complete, too. The image of
-# a large CCD takes long to read, its model long to write; the reference backend on one thread is slow.
+# a large CCD takes long to read, its model long to write; the reference back-end on one thread is slow.
 begin_with 4000 1300 --backend ref --threads 1
 for number in INT TERM; do
     died=0

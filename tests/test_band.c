@@ -1,4 +1,4 @@
-/* The banded operations on every backend, against dense sums. */
+/* The banded operations on every back-end, against dense sums. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>

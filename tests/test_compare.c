@@ -264,8 +264,8 @@ static void test_grids_must_agree(void **state)
     f->a.ndiag = NDIAG;
 }
 
-/* A truth on a wider grid, rows in another order, and a frame's flux that is R truth plus pull / sqrt(ivar).
- */
+/* A truth on a wider grid, rows in another order, and a frame's flux that is R truth
+ * plus pull / sqrt(ivar). */
 static void make_truth(struct truth *truth, struct frame *frame, double mean, double amplitude)
 {
     enum { WIDER = 3, N = NWAVE + 2 * WIDER };

@@ -1,5 +1,5 @@
-/* Every operation on every backend: against hand-written answers, against matrices built from known
- * eigenvalues, and against the backend `ref`. */
+/* Every operation on every back-end: against hand-written answers, against matrices built from known
+ * eigenvalues, and against the back-end `ref`. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -61,7 +61,8 @@ struct accuracy_case {
     double condition;
 };
 
-/* Orders: one, tiny, odd, a block of the extraction, and more than one panel or leaf of the fast backends. */
+/* Orders: one, tiny, odd, a block of the extraction, and more than one panel or leaf
+ * of the fast back-ends. */
 static const struct accuracy_case accuracy_cases[] = {
     {{.n = 1, .nrhs = 1, .block = 1, .nblocks = 1, .batch = 3}, 1},
     {{.n = 2, .nrhs = 3, .block = 1, .nblocks = 2, .batch = 1}, 10},

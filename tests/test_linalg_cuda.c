@@ -1,4 +1,4 @@
-/* The backend `cuda`: how it is found or not, what becomes of failures, batches in chunks. It is opened once
+/* The back-end `cuda`: how it is found or not, what becomes of failures, batches in chunks. It is opened once
  * in a process: so each case is a process of its own. The libraries are the tests' doubles (fake_cuda.h). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -185,8 +185,8 @@ static int run_and_spoil_workspace(const struct linalg *cuda, const struct job *
     return failed;
 }
 
-/* A library's call fails once the backend is open: all systems of the operations that make it do, no other's.
- */
+/* A library's call fails once the back-end is open: all systems of the operations that
+ * make it do, no other's. */
 static void require_failing_call(const char *function, const int failures[OPS])
 {
     const struct linalg *cuda = require_cuda();

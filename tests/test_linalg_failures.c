@@ -1,4 +1,4 @@
-/* Systems without a solution, on every backend: what fails, what is said of it, and what stays untouched. */
+/* Systems without a solution, on every back-end: what fails, what is said of it, and what stays untouched. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* How the operations are called, on every backend: names, empty and impossible problems, workspaces, threads.
- */
+/* How the operations are called, on every back-end: names, empty and impossible
+ * problems, workspaces, threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* The numbers of gpu_specter 0.3 for a real PSF, bin by bin, in double precision. Skipped without the data.
- */
+/* The numbers of gpu_specter 0.3 for a real PSF, bin by bin, in double precision.
+ * Skipped without the data. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

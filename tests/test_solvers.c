@@ -31,8 +31,8 @@ static bool is_beside_dead(const struct frame *frame, size_t spec, size_t wave)
     return false;
 }
 
-/* The issue's promise: 1e-6 sigma, 1e-5 beside dead pixels. Returns the number of patches left to the dense.
- */
+/* Fails unless the fluxes agree to 1e-6 sigma, and beside dead pixels to 1e-5. Returns the number of
+ * patches that were left to the dense solver. */
 static size_t assert_solvers_agree(const struct exposure *exposure, double regularize)
 {
     struct timing timing[2];

@@ -27,8 +27,8 @@ void card_write(fitsfile *file, const char *card, int *fits);
 /* Whether a card's keyword is name or, with numbered, name followed by digits. */
 bool card_is(const char *card, const char *name, bool numbered);
 
-/* Writes a real number with the fewest digits, of 15 to 17, that bring it back exactly. comment may be NULL.
- */
+/* Writes a real number with the fewest digits, of 15 to 17, that bring it back
+ * exactly. comment may be NULL. */
 void key_write_real(fitsfile *file, const char *name, double value, const char *comment, int *fits);
 
 #endif

@@ -29,8 +29,8 @@ enum status input_fail(const struct input *input, const char *name, int fits, st
  * some of DESI's are quoted twice. The text is empty when there is no such keyword. */
 void input_text(struct input *input, const char *keyword, char *text, size_t size);
 
-/* Read a number from a keyword of the current HDU, called name. STATUS_FORMAT when it is absent or no number.
- */
+/* Read a number from a keyword of the current HDU, called name. STATUS_FORMAT when it
+ * is absent or no number. */
 enum status input_integer(struct input *input, const char *name, const char *keyword, long long *value,
                           struct error *error);
 enum status input_real(struct input *input, const char *name, const char *keyword, double *value,

@@ -33,8 +33,8 @@ static void *open_file(const char *path, char *why, size_t why_size)
 }
 
 /* The linker's own search comes first, because users and modules choose a toolkit by LD_LIBRARY_PATH. `why`
- * tells of that search, unless there is a file in one of the folders: what is wrong with that file says more.
- */
+ * tells of that search, unless there is a file in one of the folders: what is wrong
+ * with that file says more. */
 static void *open_usual(const struct version *version, int library, char *why, size_t why_size)
 {
     void *handle = open_file(version->soname[library], why, why_size);

@@ -1,6 +1,5 @@
 /* Indices are of 32 bits where they count anything but bytes: a device divides them several times faster than
- * those of 64.
- */
+ * those of 64. */
 #include "linalg/cuda/loops.h"
 
 #include <math.h>

@@ -56,8 +56,8 @@ TEAM_BODY struct part part_of(struct member member)
     return (struct part){member.index / TILE, member.index % TILE, 1};
 }
 
-/* for (part_tiles(part, d, last)): those of the tiles d = 1 ... last in which the member has rows of its own.
- */
+/* for (part_tiles(part, d, last)): those of the tiles d = 1 ... last in which the
+ * member has rows of its own. */
 #define part_tiles(part, d, last)                                                                            \
     size_t d = 1 + (size_t)(part).k;                                                                         \
     d <= (last);                                                                                             \

@@ -10,8 +10,8 @@ static struct poles tables[POLES_TABLES];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 /* Method 3 of Hale, Higham & Trefethen (SIAM J. Numer. Anal. 46, 2505, 2008): the trapezoidal rule with N
- * points after a map by elliptic functions. Its relative error falls like exp(-2 π² N / (ln(condition) + 3)).
- */
+ * points after a map by elliptic functions. Its relative error falls like
+ * exp(-2 π² N / (ln(condition) + 3)). */
 static void make_table(struct poles *poles, double condition)
 {
     static const double pi = 3.14159265358979323846, minus_ln_error = 24.6; /* ln 5e10 */

@@ -6,8 +6,8 @@
 
 enum { POLES_MAX = 64, POLES_TABLES = 23 };
 
-/* x^(1/2) = Σ_j weight[j] x / (x + shift[j]) for 1 <= x <= condition, to a relative error of 2e-11 at most.
- */
+/* x^(1/2) = Σ_j weight[j] x / (x + shift[j]) for 1 <= x <= condition, to a relative
+ * error of 2e-11 at most. */
 struct poles {
     size_t count; /* a multiple of 16; what is more than needed makes the sum more exact still */
     double shift[POLES_MAX], weight[POLES_MAX];

@@ -43,8 +43,8 @@ TEAM_BODY void lanes_copy(int width, double *to, const double *from)
 /* Columns j, j + 1, ... of G and v in S = G diag(1/v) Gᵀ, one a lane. Column j of G comes from the regression
  * of unknown j on the `band` unknowns that follow it:
  *
- *     Σ_q C[j+1+p, j+1+q] a_q = C[j+1+p, j],   v = C[j, j] - Σ_p a_p C[j+1+p, j],   G[j, j] = 1,   G[j+1+p,
- * j] = -a_p
+ *     Σ_q C[j+1+p, j+1+q] a_q = C[j+1+p, j],   v = C[j, j] - Σ_p a_p C[j+1+p, j],
+ *     G[j, j] = 1,   G[j+1+p, j] = -a_p
  *
  * This is the factor of the one matrix with this bandwidth whose inverse has the band of C. */
 TEAM_BODY void complete_columns(struct member lane, size_t band, size_t j, const struct root_arrays *arrays)
@@ -359,8 +359,7 @@ TEAM_BODY void add_over_members(struct member lane, size_t count, size_t stride,
 /* Adds the terms of LANES poles to Q = Σ weight S (S + shift)⁻¹ = Σ weight (1 - shift (S + shift)⁻¹): to Q v
  * in product[nvec][stride], for vector[nvec][stride], and to the diagonals of Q in root[half + 1][stride],
  * which follow it in memory. It sweeps down the matrix once and up once, so that the factor of a long matrix
- * passes through the cache twice.
- */
+ * passes through the cache twice. */
 TEAM_BODY void add_poles(struct member lane, const struct linalg_root *root, const double *shift,
                          const double *weight, const struct root_arrays *arrays)
 {

@@ -13,8 +13,8 @@
 
 enum { LANES = 16, ROOT_BAND = LINALG_ROOT_BAND_MAX, ROOT_RING = ROOT_BAND + 1, ROOT_PAD = 32 };
 
-/* root_window.h is compiled for bands up to ROOT_NARROW and up to ROOT_ORDER, and for ROOT_VECTORS vectors.
- */
+/* root_window.h is compiled for bands up to ROOT_NARROW and up to ROOT_ORDER, and for
+ * ROOT_VECTORS vectors. */
 enum { ROOT_NARROW = 8, ROOT_ORDER = 10, ROOT_VECTORS = 2 };
 
 /* A number of each lane. A member that has one lane uses the element of its index. */

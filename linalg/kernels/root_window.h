@@ -15,8 +15,7 @@
 typedef double window_triangle[ROOT_ORDER + 1][ROOT_ORDER + 1];
 
 /* Does what complete_columns() does, for column j. Unknowns beyond the band have rows of the identity, and so
- * do not count.
- */
+ * do not count. */
 TEAM_BODY void window_complete(size_t order, size_t band, size_t j, const struct root_arrays *arrays)
 {
     const size_t stride = arrays->stride;

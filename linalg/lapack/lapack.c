@@ -50,8 +50,8 @@ static void lapack_cholesky(const struct linalg_dense *dense, void *work, int *i
     for (size_t k = 0; k < dense->batch; k++) info[k] = factor(n, dense->matrix + k * n * n);
 }
 
-/* Solves L Lᵀ x = b. With one right-hand side dpotrs, which calls dtrsm, takes three times as long as dtrsv.
- */
+/* Solves L Lᵀ x = b. With one right-hand side dpotrs, which calls dtrsm, takes three
+ * times as long as dtrsv. */
 static void substitute(size_t n, size_t nrhs, const double *l, double *b)
 {
     lapack_int order = (lapack_int)n;
@@ -148,8 +148,8 @@ static void lapack_inverse_blocks(const struct linalg_dense *dense, void *work, 
     }
 }
 
-/* The workspace of dsyevd for one system, by the formulas of its documentation. All systems use it in turn.
- */
+/* The workspace of dsyevd for one system, by the formulas of its documentation. All
+ * systems use it in turn. */
 struct eigen_work {
     double *value, *work; /* value[n], work[nwork] */
     lapack_int *iwork;

@@ -49,8 +49,8 @@ static void run_all(const struct host_operation *operation, const struct linalg_
     }
 }
 
-/* Replaces the address of an array on the device by that of a copy on the host, or NULL; false when it fails.
- */
+/* Replaces the address of an array on the device by that of a copy on the host, or
+ * NULL; false when it fails. */
 static bool get(double **array, size_t count)
 {
     if (*array) *array = copy_back(*array, count);

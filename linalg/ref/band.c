@@ -195,8 +195,8 @@ static bool add_window(size_t n, const double *c, size_t first, size_t side, dou
     return true;
 }
 
-/* S: the inverses of C's windows, less those of the overlaps of neighbouring windows (omp/README.md,
- * "Measured facts"). */
+/* Computes S: the inverses of C's windows, less those of the overlaps of neighbouring windows (omp/README.md,
+ * "The mathematics", step 3). False when a window cannot be inverted. */
 static bool complete(size_t n, size_t band, const double *c, const struct scratch *scratch)
 {
     size_t side = band + 1 < n ? band + 1 : n;

@@ -223,7 +223,7 @@ static void ref_inverse_sqrt(const struct linalg_dense *dense, void *work, int *
 
 static const char *ref_description(void)
 {
-    return "plain C loops, the reference of all other backends";
+    return "plain C loops, the reference of all other back-ends";
 }
 
 const struct linalg linalg_ref = {

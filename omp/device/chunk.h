@@ -66,8 +66,8 @@ struct launch {
     int teams, team; /* how many, and threads of each */
 };
 
-/* The kernels, each of one launch; chunk is the copy on the device. nsystem: npatch times the core spectra.
- */
+/* The kernels, each of one launch; chunk is the copy on the device. nsystem: npatch
+ * times the core spectra. */
 
 /* Sums the normal equations and fills the systems. */
 void chunk_fill(const struct patch_chunk *chunk, size_t npatch, struct launch launch);

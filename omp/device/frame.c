@@ -278,8 +278,8 @@ static bool copy_psf(struct offload *offload, const struct spots *psf)
     return copied;
 }
 
-/* Copies the pixels, in a thread of its own. OpenMP's default device is set because each thread has its own.
- */
+/* Copies the pixels, in a thread of its own. OpenMP's default device is set because
+ * each thread has its own. */
 static void *copy_pixels(void *argument)
 {
     struct offload *offload = argument;

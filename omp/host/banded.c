@@ -125,8 +125,8 @@ static bool invert(const struct linalg *linalg, const struct banded_shape *shape
     return linalg_band_inverse(linalg, &band, work->linalg.memory, work->linalg.bytes, &info) == 0;
 }
 
-/* Gathers the diagonals of C_ss, and the vectors that Q_s is to multiply, for the spectra still to be done.
- */
+/* Gathers the diagonals of C_ss, and the vectors that Q_s is to multiply, for the
+ * spectra still to be done. */
 static void gather(const struct patch *patch, const struct banded_shape *shape,
                    const struct banded_arrays *work, const double *deconvolved)
 {

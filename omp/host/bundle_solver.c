@@ -234,8 +234,7 @@ static bool is_precise_everywhere(const struct spectrum_root *root)
 
 /* Takes the roots of spectra first ... last - 1 that are not yet solved, from `band` diagonals of C_ss.
  * Spectra that are precise everywhere count as solved; the others can be taken again with a wider band,
- * unless this is the last time.
- */
+ * unless this is the last time. */
 static void take_roots(struct bundle_solver *solver, size_t band, bool is_last, size_t first, size_t last)
 {
     size_t nwave = solver->nwave;

@@ -19,8 +19,8 @@ struct subdomain {
     double *x;                    /* [8 ntile] in wavelength-major order */
 };
 
-/* Factors M of the subdomain's spectra with the prior; subdomain->x becomes L⁻¹ x. False when M is singular.
- */
+/* Factors M of the subdomain's spectra with the prior; subdomain->x becomes L⁻¹ x.
+ * False when M is singular. */
 bool subdomain_factor(const struct bundle_solver *solver, const struct overlaps *overlaps,
                       const struct subdomain *subdomain);
 

@@ -37,8 +37,8 @@ TEAM_BODY void decorrelate_diagonals(struct member member, const struct inverse_
     }
 }
 
-/* Fills vector[DECORRELATE_VECTORS][nwave], which Q is to multiply, with ones and with the solution x[nwave].
- */
+/* Fills vector[DECORRELATE_VECTORS][nwave], which Q is to multiply, with ones and with
+ * the solution x[nwave]. */
 TEAM_BODY void decorrelate_vectors(struct member member, size_t nwave, const double *x, double *vector)
 {
     for (team_share(member, w, nwave)) {

@@ -55,8 +55,8 @@ TEAM_BODY size_t spot_number(const struct spots *spots, const struct spot_place 
     return at->spec * spots->nwave + at->wave;
 }
 
-/* The sums of a spot from those over its pixels: usable is its light on usable pixels, count is their number.
- */
+/* The sums of a spot from those over its pixels: usable is its light on usable pixels,
+ * count is their number. */
 TEAM_BODY struct spot_sums overlap_sums(const struct spots *spots, double y, double weight, double usable,
                                         size_t count)
 {

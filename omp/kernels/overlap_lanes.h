@@ -44,13 +44,14 @@ TEAM_BODY void lane_weigh(struct member lane, const struct bundle_view *bundle, 
         const int p = first + lane.index + k * TEAM_WARP, row = p / nx, column = p - row * nx;
         const bool is_in = row0 + row >= row_min && row0 + row < row_max && column0 + column >= 0 &&
                            column0 + column < (int)pixels->nx;
-        const ptrdiff_t at = is_in ? (ptrdiff_t)(row0 + row) * (ptrdiff_t)pixels->nx + column0 + column : 0;
-        const double a = is_in ? value[p] : 0, w = is_in ? (double)pixels->ivar[at] : 0;
+        const ptrdiff_t pixel =
+            is_in ? (ptrdiff_t)(row0 + row) * (ptrdiff_t)pixels->nx + column0 + column : 0;
+        const double a = is_in ? value[p] : 0, w = is_in ? (double)pixels->ivar[pixel] : 0;
 
         own->row[k] = row;
         own->column[k] = column;
         own->weighed[k] = w * a;
-        sums->y += own->weighed[k] * (double)pixels->image[at];
+        sums->y += own->weighed[k] * (double)pixels->image[pixel];
         sums->weight += own->weighed[k];
         sums->usable += w > 0 ? a : 0;
         sums->count += w > 0;

@@ -1,6 +1,5 @@
 /* chi2pix of a patch, defined in omp/quality.h. Host and device run the same bodies, each for the members of
- * a team.
- */
+ * a team. */
 #ifndef UNSPOT_OMP_KERNELS_QUALITY_H
 #define UNSPOT_OMP_KERNELS_QUALITY_H
 

@@ -150,8 +150,7 @@ TEAM_BODY double spot_tail(double amplitude, double core, double index, double r
 }
 
 /* Adds the tail to all pixels. tail[TAIL_COUNT]: its parameters; dx, dy: centre of the first pixel minus the
- * spot's.
- */
+ * spot's. */
 TEAM_BODY void spot_add_tail(struct member member, const struct spots *spots, const double *tail, double dx,
                              double dy, double core[][SPOT_WIDTH])
 {

@@ -4,8 +4,8 @@
 
 #include "base/team.h"
 
-/* The system (M + diag(prior)) x = y in the form that a solver wants: see banded_fill() and dense_expand().
- */
+/* The system (M + diag(prior)) x = y in the form that a solver wants: see
+ * banded_fill() and dense_expand(). */
 struct filled_system {
     double *matrix;   /* in tiles, or dense; then its factor */
     double *x;        /* y, then the solution */

@@ -45,7 +45,8 @@ enum specmask {
     SPECMASK_SOMEBADPIX = 1u << 0, /* more than half of the spot on unusable pixels */
     SPECMASK_ALLBADPIX = 1u << 1,  /* all of the spot on unusable pixels (within 1e-6) */
     SPECMASK_BAD2DFIT = 1u << 7,   /* the two-dimensional model does not fit, or had to be regularised */
-    SPECMASK_NODATA = 1u << 8,     /* no pixel of the spot is on the CCD, or the patch has no solution */
+    SPECMASK_NODATA = 1u << 8,     /* no pixel of the spot is on the CCD, the patch has no solution, or ivar
+                                      is 0 in float32 although a usable pixel sees the bin */
 };
 
 /* Extracted spectra. Flux is in electrons (photons) per Angstrom. Where ivar is 0, flux is 0, mask is not 0
@@ -64,9 +65,9 @@ struct frame {
                                    the padded patch, which nobody may use */
     double *pixmask_fraction;   /* [spec][wave] fraction of the spot on unusable pixels */
     double *chi2pix;            /* [spec][wave] mean chi² of the pixels under the spot */
-    size_t model_column, model_nx, model_ny; /* its first column on the CCD, which is 0 unless
- this is a part of a frame, and its size */
-    double *model;                           /* [row][column] electrons, or NULL when not asked for */
+    size_t model_column;        /* the CCD's column at which the model begins: 0, but in a part of a frame */
+    size_t model_nx, model_ny;
+    double *model; /* [model_ny][model_nx] electrons, or NULL when not asked for */
 };
 
 /* The spectrum of the PSF that a row of the frame holds. */

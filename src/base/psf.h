@@ -4,17 +4,17 @@
  * wavelength λ is
  *     core(x, y) = Σ_ij GH_ij(λ) h_i((x - X)/σx) h_j((y - Y)/σy)       integrated over each pixel
  *     tail(x, y) = TAILAMP r² / (TAILCORE² + r²)^(1 + TAILINDE/2),  r² = (dx TAILXSCA)² + (dy TAILYSCA)²
- * with h_i = He_i(u) exp(-u²/2)/√(2π) (probabilists' Hermite polynomials), sampled on (2 hsizex + 1) x
- * (2 hsizey + 1) pixels, negative pixels set to 0, the sum normalised to 1. Pixel centres are integers.
- * Source: the comments in specex's PSF files, and specter's gausshermite.py. */
+ * with dx = x - X, dy = y - Y and h_i = He_i(u) exp(-u²/2)/√(2π) (probabilists' Hermite polynomials). It is
+ * sampled on (2 hsizex + 1) x (2 hsizey + 1) pixels, negative pixels set to 0, the sum normalised to 1. Pixel
+ * centres are integers. Source: the comments in specex's PSF files, and specter's gausshermite.py. */
 #ifndef UNSPOT_BASE_PSF_H
 #define UNSPOT_BASE_PSF_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A Legendre series for each spectrum: f_s(λ) = Σ_k coef[s][k] P_k(u),  u = 2 (λ - wave_min)/(wave_max -
- * wave_min) - 1 */
+/* A Legendre series for each spectrum: f_s(λ) = Σ_k coef[s][k] P_k(u), where u goes from -1 to 1 between the
+ * ends of the range, u = 2 (λ - wave_min)/(wave_max - wave_min) - 1. */
 struct legendre {
     size_t ncoef;
     double wave_min, wave_max; /* Angstrom: the range in which the series was fitted */

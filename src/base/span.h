@@ -37,8 +37,8 @@ static inline struct span span_hull(struct span a, struct span b)
     return span_between(min_size(a.first, b.first), max_size(span_end(a), span_end(b)));
 }
 
-/* Part i of the n contiguous parts, as equal as can be, into which gpu_specter's subbundles divide a range.
- */
+/* Part i of the n contiguous parts, as equal as can be, into which gpu_specter's
+ * subbundles divide a range. */
 static inline struct span span_part(struct span span, size_t i, size_t n)
 {
     return span_between(span.first + i * span.count / n, span.first + (i + 1) * span.count / n);

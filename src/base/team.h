@@ -2,7 +2,7 @@
  * a block. The bodies of the kernels are written once, for a member of a team: it does its share of each
  * loop, and waits for the others where it needs what they wrote.
  *
- * Bodies are always inlined into a loop of their backend, where the size of the team is a constant: on a CPU
+ * Bodies are always inlined into a loop of their back-end, where the size of the team is a constant: on a CPU
  * shares are whole loops, as if there were no teams, and waiting is nothing. Where a CPU has several numbers
  * in a register, a member has one: loops run in chunks of `width` = team_width(member, lanes). */
 #ifndef UNSPOT_BASE_TEAM_H

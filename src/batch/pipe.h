@@ -1,8 +1,8 @@
 /* A group's reader and writer: threads, ranks, or nobody but the rank that extracts. Private to batch/.
  *
  * The first rank of those that extract sees a pipe: frames to extract come out of it, extracted frames go in.
- * A group holds three frames at most: one that is read or waits, one that is extracted, one that is written.
- */
+ * A group holds three frames at most: one that is read or waits, one that is
+ * extracted, one that is written. */
 #ifndef UNSPOT_BATCH_PIPE_H
 #define UNSPOT_BATCH_PIPE_H
 

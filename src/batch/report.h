@@ -1,5 +1,5 @@
-/* The end of a batch: what became of the frames, how many an hour, and who did what when. Private to batch/.
- */
+/* The end of a batch: what became of the frames, how many an hour, and who did what
+ * when. Private to batch/. */
 #ifndef UNSPOT_BATCH_REPORT_H
 #define UNSPOT_BATCH_REPORT_H
 

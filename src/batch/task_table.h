@@ -2,8 +2,8 @@
  *
  * Each line stands for a frame: IMAGE PSF OUTPUT [WAVELENGTH [MODEL [OPTIONS...]]]. Words are separated by
  * blanks, and quoted as in a shell where they hold blanks. "-" stands for a wavelength grid or a model that
- * is not asked for. OPTIONS are those of unspot extract. Empty lines and lines that begin with # are skipped.
- */
+ * is not asked for. OPTIONS are those of unspot extract. Empty lines and lines that
+ * begin with # are skipped. */
 #ifndef UNSPOT_BATCH_TASK_TABLE_H
 #define UNSPOT_BATCH_TASK_TABLE_H
 

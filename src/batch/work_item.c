@@ -8,8 +8,8 @@
 #include "extract/write.h"
 #include "io/verify.h"
 
-/* Takes the device that was chosen before the first frame. STATUS_USAGE when this task asks for another one.
- */
+/* Takes the device that was chosen before the first frame. STATUS_USAGE when this task
+ * asks for another one. */
 static enum status use_device(const struct batch *batch, struct session *session, struct error *error)
 {
     if (strcmp(session->arguments->device, batch->device_request) != 0) {

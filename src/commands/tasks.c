@@ -46,8 +46,8 @@ static bool is_digits(const char *text, size_t min, size_t max)
     return length >= min && length <= max && text[length] == '\0';
 }
 
-/* Sets wanted[kind][petal] from a list such as "b0,r3,z", in which a letter alone stands for its ten cameras.
- */
+/* Sets wanted[kind][petal] from a list such as "b0,r3,z", in which a letter alone
+ * stands for its ten cameras. */
 static enum status parse_cameras(const char *text, bool wanted[KINDS][PETALS], struct error *error)
 {
     memset(wanted, 0, sizeof(bool[KINDS][PETALS]));

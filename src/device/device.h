@@ -2,8 +2,8 @@
  *
  * Device memory is reached only by these functions and from target regions, where its pointers are
  * is_device_ptr. The device in use is OpenMP's default device, which device_choose() sets for the calling
- * thread: call it, and everything below, from the main thread, or from one whose default device is the same.
- */
+ * thread: call it, and everything below, from the main thread, or from one whose
+ * default device is the same. */
 #ifndef UNSPOT_DEVICE_DEVICE_H
 #define UNSPOT_DEVICE_DEVICE_H
 

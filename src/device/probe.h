@@ -23,8 +23,8 @@ struct probe {
     int cuda_ordinal; /* of the GPU that holds the device's memory; -1: no GPU of the CUDA driver */
 };
 
-/* Runs a whole team on OpenMP device `number`. False when it did not run there; problem[size] then says why.
- */
+/* Runs a whole team on OpenMP device `number`. False when it did not run there;
+ * problem[size] then says why. */
 bool probe_run(int number, struct probe *probe, char *problem, size_t size);
 
 #endif

@@ -16,8 +16,8 @@ struct arguments {
 };
 
 /* Parses, and checks that no file name is missing; what the values say is checked by session_begin().
- * STATUS_USAGE names the option. The caller releases *arguments with arguments_free(), whatever the status.
- */
+ * STATUS_USAGE names the option. The caller releases *arguments with arguments_free(),
+ * whatever the status. */
 enum status arguments_parse(int argc, const char **argv, struct arguments *arguments, struct error *error);
 void arguments_free(struct arguments *arguments);
 

@@ -104,7 +104,7 @@ static int compare_shapes(const struct patch *p, const struct patch *q)
     return order != 0 ? order : compare_sizes(p->core_nwave, q->core_nwave);
 }
 
-/* By shape; those of one shape by halfwidth, which offload_solve() wants, and then in the plan's order. */
+/* Sorts by shape, then by halfwidth, as offload_solve() wants it, and then in the plan's order. */
 static int compare_pending(const void *a, const void *b)
 {
     const struct planned_patch *p = (*(struct pending_patch *const *)a)->planned;

@@ -1,5 +1,5 @@
-/* The patches of the bundles that are on a device, and the attempts to solve them there. Private to extract/.
- */
+/* The patches of the bundles that are on a device, and the attempts to solve them
+ * there. Private to extract/. */
 #ifndef UNSPOT_EXTRACT_DEVICE_PATCHES_H
 #define UNSPOT_EXTRACT_DEVICE_PATCHES_H
 

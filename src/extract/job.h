@@ -46,10 +46,10 @@ void job_free(struct job *job);
 /* The light of a bundle's spectra that are kept, for the model image. */
 struct light job_light(const struct job *job, const struct planned_bundle *bundle);
 
-/* Memory to extract bundles on the host: spots, overlaps, workers. */
+/* Allocates what the host needs to extract bundles: spots, overlaps, workers. */
 enum status job_alloc_host(struct job *job, struct error *error);
 
-/* Spots and overlaps of a bundle, on the host. */
+/* Evaluates the spots of a bundle and sums their overlaps, on the host. */
 void job_evaluate_bundle(struct job *job, const struct planned_bundle *bundle, struct timing *timing);
 
 #endif

@@ -21,8 +21,8 @@ struct medians {
     unsigned char *asked; /* [wave] whether any bin is above its fiber's limit */
 };
 
-/* Finds the median of one fiber, and notes at which wavelengths the median over the fibers is needed as well.
- */
+/* Finds the median of one fiber, and notes at which wavelengths the median over the
+ * fibers is needed as well. */
 static void find_fiber_median(const struct frame *frame, size_t spec, struct medians *medians,
                               double *scratch)
 {
@@ -39,8 +39,8 @@ static void find_fiber_median(const struct frame *frame, size_t spec, struct med
     }
 }
 
-/* The medians of wavelengths `wave` and the next ones, where they are asked for; scratch[WAVES + 2][nspec].
- */
+/* The medians of wavelengths `wave` and the next ones, where they are asked for;
+ * scratch[WAVES + 2][nspec]. */
 static void find_wave_medians(const struct frame *frame, size_t wave, struct medians *medians,
                               double *scratch)
 {

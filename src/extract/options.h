@@ -32,8 +32,8 @@ struct extract_options {
 /* A value of extract_options.psferr that no one gives. */
 static const double psferr_of_psf = -1e300;
 
-/* gpu_specter's padding: so many wavelengths on each side of a patch, and this fraction of them in addition.
- */
+/* gpu_specter's padding: so many wavelengths on each side of a patch, and this
+ * fraction of them in addition. */
 enum { WAVEPAD_DEFAULT = 10 };
 static const double wavepad_frac_default = 0.2;
 

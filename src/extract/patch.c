@@ -127,8 +127,8 @@ static void store_pixels(const struct job *job, const struct extracted *extracte
 }
 
 /* Stores the bins, converted from per bin to per Angstrom. Bins that no pixel tells about become 0, and so do
- * those whose ivar would be 0 in the file's float32. There are no branches, so that the loop is vectorised.
- */
+ * those whose ivar would be 0 in the file's float32. There are no branches, so that
+ * the loop is vectorised. */
 static void store_bins(const struct job *job, const struct extracted *extracted, const struct place *place,
                        size_t nwave)
 {

@@ -81,8 +81,8 @@ struct planner {
     struct traces traces; /* of the current bundle */
 };
 
-/* The patch of these core spectra, whose padding is within `spectra`, from wavelength `wave` of the frame on.
- */
+/* The patch of these core spectra, whose padding is within `spectra`, from wavelength
+ * `wave` of the frame on. */
 static void add_patch(struct planner *planner, struct planned_bundle *bundle, struct span core,
                       struct span spectra, size_t wave)
 {

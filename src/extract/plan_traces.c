@@ -191,8 +191,8 @@ static bool are_apart(struct range a, struct range b, int apart)
     return a.min - b.max >= apart || b.min - a.max >= apart;
 }
 
-/* Whether both distances are less than their limits; without a branch, so that loops over it are vectorised.
- */
+/* Whether both distances are less than their limits; without a branch, so that loops
+ * over it are vectorised. */
 static int both_less(int rows, int row_limit, int columns, int column_limit)
 {
     int row_is = abs(rows) < row_limit, column_is = abs(columns) < column_limit;

@@ -6,7 +6,7 @@
 #include "base/median.h"
 #include "base/memory.h"
 
-/* Of wavelengths first ... first + n - 1 of a spectrum; scratch[3][n]. */
+/* Sets value[SCORES] from wavelengths first ... first + n - 1 of a spectrum. scratch[3][n] is overwritten. */
 static void score_spectrum(const struct frame *frame, size_t spec, size_t first, size_t n, double *scratch,
                            double *value)
 {
@@ -21,7 +21,8 @@ static void score_spectrum(const struct frame *frame, size_t spec, size_t first,
     value[2] = median(scratch, n, scratch + n);
 }
 
-/* The window of the frame's camera; its first wavelength, and how many there are. */
+/* Chooses the window of the frame's camera. *first becomes the number of the first wavelength in it; returns
+ * how many there are. */
 static size_t choose_window(const struct frame *frame, struct frame_scores *scores, size_t *first)
 {
     static const double windows[3][2] = {{4000, 5800}, {5800, 7600}, {7600, 9800}}; /* Angstrom: b, r, z */

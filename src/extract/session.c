@@ -100,7 +100,7 @@ enum status session_choose_device(struct session *session, int local_rank, struc
     if (device.kind != DEVICE_HOST) {
         linalg = find_device_linalg(&device, session->options.solver, &session->log);
         if (!linalg)
-            return error_set(error, STATUS_DEVICE, "%s: no backend of linear algebra works there",
+            return error_set(error, STATUS_DEVICE, "%s: no back-end of linear algebra works there",
                              device.name);
     }
     session_use_device(session, &device, linalg);

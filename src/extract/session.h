@@ -48,14 +48,21 @@ enum status session_choose_device(struct session *session, int local_rank, struc
 /* Takes a device that was chosen before, with its linear algebra; NULL: the host's. */
 void session_use_device(struct session *session, const struct device *device, const struct linalg *linalg);
 
+/* STATUS_USAGE when an output is the same file as an input or another output, STATUS_IO when it cannot be
+ * written. */
 enum status session_check_outputs(const struct session *session, struct error *error);
+
+/* The errors are those of psf_file_read(). */
 enum status session_read_psf(struct session *session, struct error *error);
+
+/* STATUS_USAGE when the PSF has no such spectra or wavelengths. */
 enum status session_fit(struct session *session, struct error *error);
 
-/* STATUS_MISMATCH when the image has another size than the CCD of the PSF. */
+/* STATUS_MISMATCH when the image has another size than the CCD of the PSF; else as preproc_read(). */
 enum status session_read_image(struct session *session, struct error *error);
 
-/* Before the work, as rows may be missing. */
+/* Selects the rows of the fibermap. It is called before the work, so that STATUS_MISMATCH, where a row is
+ * missing, comes early. */
 enum status session_select_fibers(struct session *session, struct error *error);
 
 /* Lets the files name CUDA's libraries where dense systems were solved by them after all. */

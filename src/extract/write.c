@@ -10,8 +10,8 @@
 #include "run/provenance.h"
 #include "run/version.h"
 
-/* Puts the options on which the numbers depend into one line. Equal lines and equal inputs give equal frames.
- */
+/* Puts the options on which the numbers depend into one line. Equal lines and equal
+ * inputs give equal frames. */
 static void describe_options(const struct session *session, char *text, size_t size)
 {
     const struct plan_options *plan = &session->options.plan;

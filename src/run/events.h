@@ -31,8 +31,7 @@ struct event {
 struct events {
     size_t count, capacity;
     struct event *list;
-    double seconds[EVENT_COUNT]; /* [kind] of all events, also of those that are not in the list because
- memory has run out */
+    double seconds[EVENT_COUNT]; /* [kind] of all events, also of those that the list had no memory for */
 };
 
 /* Notes an event of a task that began at `begin`, a value of timing_now(), and ends now. Returns the time

@@ -41,14 +41,13 @@ enum status options_missing(const char *command, const char *option, struct erro
 
 enum { THREADS_MAX = 4096 }; /* the most that --threads takes */
 
-/* STATUS_USAGE, with a text that names the option, unless value is a number from min to max, both included.
- */
+/* STATUS_USAGE, with a text that names the option, unless value is a number from min
+ * to max, both included. */
 enum status options_range(const char *option, double value, double min, double max, struct error *error);
 
 /* Reads a grid such as "6000,6100,0.8": the first and the last wavelength, which is included, and the step,
  * all in Angstrom. STATUS_USAGE when the text is something else, the range is reversed, the step is not
- * positive or the grid has more than a million bins.
- */
+ * positive or the grid has more than a million bins. */
 enum status options_wavelengths(const char *text, double *first, double *last, double *step,
                                 struct error *error);
 

@@ -11,8 +11,8 @@ struct progress {
     double start, shown; /* timing_now() */
 };
 
-/* mode is "auto" (the bar is shown when stderr is a terminal), "always" or "never"; false for anything else.
- */
+/* mode is "auto" (the bar is shown when stderr is a terminal), "always" or "never";
+ * false for anything else. */
 bool progress_init(struct progress *progress, const char *mode);
 
 /* Begins to count to total, and draws the bar. */

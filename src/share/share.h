@@ -15,7 +15,8 @@ struct share {
     struct shared_memory pixels;
 };
 
-/* All functions here are collective. The caller ends with share_end(), whatever the status. */
+/* All functions here are collective. STATUS_MEMORY when there is no memory for the counter of units. The
+ * caller ends with share_end(), whatever the status. */
 enum status share_begin(struct share *share, const struct ranks *ranks, struct error *error);
 void share_end(struct share *share);
 

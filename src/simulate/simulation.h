@@ -1,6 +1,6 @@
 /* A simulated science exposure: true spectra, the light they leave on the CCD, and the CCD's noise and
- * defects. Everything follows from the options: the same seed gives the same image on any number of threads.
- */
+ * defects. Everything follows from the options: the same seed gives the same image on
+ * any number of threads. */
 #ifndef UNSPOT_SIMULATE_SIMULATION_H
 #define UNSPOT_SIMULATE_SIMULATION_H
 
@@ -61,8 +61,7 @@ enum random_use { RANDOM_ROW, RANDOM_FIBER, RANDOM_DEFECTS, RANDOM_SKY };
 void simulation_random(gsl_rng *random, unsigned long seed, enum random_use use, size_t index);
 
 /* Makes the true spectra, in photons per Angstrom. The caller releases *truth with truth_free(), whatever the
- * status.
- */
+ * status. */
 enum status simulate_spectra(const struct simulation *simulation, struct truth *truth, struct error *error);
 
 /* Adds the spots of all true spectra to the expected image, expected[psf->ny][psf->nx] electrons, which the

@@ -41,8 +41,8 @@ static void add_line(double *flux, const struct simulation *simulation, double w
     }
 }
 
-/* Makes the sky, which is the same for every seed and camera: known bright lines and a forest of faint ones.
- */
+/* Makes the sky, which is the same for every seed and camera: known bright lines and a
+ * forest of faint ones. */
 static void fill_sky(double *sky, const struct simulation *simulation, gsl_rng *random)
 {
     double wave = forest_wave_min;
