@@ -52,6 +52,9 @@ def main(frame_path, reference_path):
     expected |= np.where(chi2pix > limit, BAD2DFIT, 0)
     unsure = (abs(fraction - 0.5) < 1e-6) | (abs(chi2pix - limit) < 1e-5 * limit)  # depends on rounding
     check("mask", (mask != expected) * 2.0, ~unsure)
+    if used.mean() < 0.99 or unsure.mean() > 0.01:
+        failures += 1
+        print("too few bins are compared: FAILED")
     print(f"{used.sum()} bins compared, {empty.sum()} empty, {unsure.sum()} masks unsure,", end=" ")
     print(", ".join(f"{(mask & bit > 0).sum()} with bit {bit}" for bit in (SOMEBADPIX, ALLBADPIX, BAD2DFIT)))
     return failures

@@ -69,6 +69,7 @@ held f.fits HUP out/.m.fits 100000 f.fits
 # a large CCD takes long to read, its model long to write; the reference back-end on one thread is slow.
 begin_with 4000 1300 --backend ref --threads 1
 for number in INT TERM; do
+    died=0
     for moment in 'reading the image:0.01' extracting:0 extracting:0.05 extracting:0.2 'writing out:0.002' \
         'writing out:0.01' 'writing the model:0.01' 'writing the model:0.03'; do
         name="$number ${moment#*:} s after '${moment%:*}'"
@@ -76,11 +77,12 @@ for number in INT TERM; do
         extract out f.fits
         ended=$($python "$tests/run_and_signal.py" $number "${moment%:*}" "${moment#*:}" "${command[@]}" 2>&1)
         case $ended in
-            "signal $number") complete "$name" ;;
+            "signal $number") complete "$name" && died=$((died + 1)) ;;
             'exit 0') complete "$name" && check "$name: all files" test "$(ls out)" = $'f.fits\nm.fits\nt.json' ;;
             *) fail "$name: ended with $ended" ;;
         esac
     done
+    check "$number: $died of 8 runs ended by it, not none or one" test $died -ge 2
 done
 
 # --- what was there before stays until the new file is complete
@@ -89,7 +91,8 @@ for moment in im.fits:100000 out/.f.fits:100000; do
     rm -rf out && cp -r whole out
     extract out f.fits
     with_fault "hold:$moment"
-    $python "$tests/run_and_signal.py" TERM 'held at' 0 "${faulty[@]}" "${command[@]}" >log.check 2>&1
+    ended=$($python "$tests/run_and_signal.py" TERM 'held at' 0 "${faulty[@]}" "${command[@]}" 2>&1)
+    check "interrupted at $moment: ended with $ended" test "$ended" = 'signal TERM'
     for file in f.fits m.fits t.json; do
         check "interrupted at $moment: the former $file stays" cmp out/$file whole/$file
     done
@@ -100,12 +103,13 @@ rm -rf out && mkdir out
 extract out f.fits
 with_fault hold:im.fits:0
 rm -f go
-"${faulty[@]}" "${command[@]}" 2>log.check &
+"${faulty[@]}" "${command[@]}" 2>log.held &
 for _ in {1..600}; do
-    if grep -q 'held at' log.check; then break; fi
+    if grep -q 'held at' log.held; then break; fi
     sleep 0.1
 done
-kill -INT $!
+check 'SIGINT comes while it reads' grep -q 'held at' log.held
+check 'SIGINT is sent' kill -INT $!
 touch go
 check 'SIGINT ignored, if it was when the program began' wait $!
 check 'SIGINT ignored: the frame is there' test -s out/f.fits

@@ -16,10 +16,11 @@ same() # A B [FIRST COUNT]
 }
 
 # --- threads
+check 'one thread' extract 1.fits -m 1-model.fits -n 60 --threads 1
 for threads in 1 2 5; do
-    check "$threads threads" extract $threads.fits -m $threads-model.fits -n 60 --threads $threads
-    check "$threads threads: the same frame" same $threads.fits 1.fits
-    check "$threads threads: the same model" same $threads-model.fits 1-model.fits
+    check "$threads threads" extract threads.fits -m model.fits -n 60 --threads $threads
+    check "$threads threads: the same frame" same threads.fits 1.fits
+    check "$threads threads: the same model" same model.fits 1-model.fits
     check "$threads threads by OMP_NUM_THREADS" env OMP_NUM_THREADS=$threads "$UNSPOT" extract -i im.fits -p psf.fits \
         -o environment.fits -w $grid -n 60 --loglevel error
     check "$threads threads by OMP_NUM_THREADS: the same frame" same environment.fits 1.fits

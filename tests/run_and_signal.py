@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """run_and_signal.py SIGNAL TEXT SECONDS COMMAND...: starts a command, waits for a line with TEXT on its stderr and
 then SECONDS, sends it the SIGNAL. Half a second later a file `go` is made, for a command that tests/fault_shim.c holds.
-Prints how it ended: "signal INT" when it died of a signal, else "exit STATUS"."""
+Prints how it ended: "signal INT" when it died of a signal, "exit STATUS" when not, and before that "without the text, "
+when there was no line with TEXT: no signal was sent then."""
 import pathlib
 import signal
 import subprocess
@@ -15,15 +16,15 @@ go = pathlib.Path("go")
 
 go.unlink(missing_ok=True)
 process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-for line in process.stderr:
-    if text in line:
-        break
+said = any(text in line for line in process.stderr)
 threading.Thread(target=process.stderr.read).start()
-time.sleep(seconds)
-process.send_signal(number)
+if said:
+    time.sleep(seconds)
+    process.send_signal(number)
 try:
     process.wait(0.5)
 except subprocess.TimeoutExpired:
     go.touch()
 status = process.wait()
+print("" if said else "without the text, ", end="")
 print(f"signal {signal.Signals(-status).name[3:]}" if status < 0 else f"exit {status}")

@@ -381,6 +381,7 @@ static void backends_find_the_same_root(void **state)
     struct root_case test[2];
     int info[2];
 
+    if (*state == linalg_find("ref")) skip(); /* with itself */
     for (int b = 0; b < 2; b++) {
         test[b] = make_root(74, 6, 9, 1e-2);
         assert_int_equal(take_root(b ? *state : linalg_find("ref"), &test[b], info), 0);

@@ -156,5 +156,5 @@ int main(void)
         cmocka_unit_test(what_is_not_finite_is_an_error),
     };
 
-    return cmocka_run_group_tests_name("finish", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("mask", tests, NULL, NULL);
 }

@@ -108,7 +108,8 @@ static void assert_frames_agree(const struct frame *a, const struct frame *b)
     for (size_t i = 0; i < nbin * b->ndiag; i++) { /* float32 */
         assert_near((double)a->resolution[i], (double)b->resolution[i], 1e-7);
     }
-    for (size_t i = 0; i < b->model_nx * b->model_ny; i++) {
+    assert_int_equal(!a->model, !b->model);
+    for (size_t i = 0; b->model && i < b->model_nx * b->model_ny; i++) {
         assert_near(a->model[i], b->model[i], tolerance * (1 + fabs(b->model[i])));
     }
 }
@@ -121,6 +122,7 @@ static struct timing assert_device_agrees(const struct exposure *exposure, const
     struct frame a = exposure_extract(exposure, &there, &timing[0]);
     struct frame b = exposure_extract(exposure, host, &timing[1]);
 
+    assert_int_equal(b.model != NULL, host->model);
     assert_frames_agree(&a, &b);
     assert_int_equal(timing[0].ndense, timing[1].ndense);
     assert_int_equal(timing[0].nregularised, timing[1].nregularised);
@@ -238,7 +240,7 @@ static void largest_spots(void **state)
     struct error error;
 
     (void)state;
-    if (QUICK) return;
+    if (QUICK) skip();
     exposure_simulate(&exposure, 'r', 6500);
     psf_free(&exposure.psf);
     assert_int_equal(synthetic_psf('r', EXPOSURE_NSPEC, true, &exposure.psf, &error), STATUS_OK);
@@ -338,7 +340,8 @@ static void little_memory(void **state)
     small.device.memory_limit = pixel_bytes(&exposure) + ((size_t)28 << 20);
     a = exposure_extract(&exposure, &small, &timing[0]);
     b = exposure_extract(&exposure, &large, &timing[1]);
-    assert_true(timing[0].stage[STAGE_SPOTS].count > 0);
+    if (!QUICK && device.kind != DEVICE_GPU) /* how much fits on a GPU depends on its teams' scratch */
+        assert_true(timing[0].stage[STAGE_COPY].count > timing[1].stage[STAGE_COPY].count);
     assert_memory_equal(a.flux, b.flux, a.nspec * a.nwave * sizeof(double));
     assert_memory_equal(a.ivar, b.ivar, a.nspec * a.nwave * sizeof(double));
     assert_memory_equal(a.resolution, b.resolution, a.nspec * a.nwave * a.ndiag * sizeof(float));
@@ -356,7 +359,7 @@ static void little_arena(void **state)
     struct frame a, b;
 
     (void)state;
-    if (QUICK) return;
+    if (QUICK) skip();
     exposure_simulate(&exposure, 'r', 6500);
     options = options_for(&exposure);
     large = small = on_device(&options);
@@ -410,7 +413,7 @@ static void large_patch(void **state)
     struct extract_options options;
 
     (void)state;
-    if (QUICK) return;
+    if (QUICK) skip();
     exposure_simulate(&exposure, 'r', 6500);
     options = options_for(&exposure);
     options.plan.wave_min = 6200;
@@ -429,7 +432,7 @@ static void enough_memory(void **state)
     size_t bytes;
 
     (void)state;
-    if (QUICK) return;
+    if (QUICK) skip();
     exposure_simulate(&exposure, 'r', 6500);
     two = options_for(&exposure);
     two.plan.nwavestep = EXPOSURE_NWAVE;

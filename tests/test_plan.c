@@ -238,6 +238,7 @@ static void patches_off_the_ccd_have_no_pixels(void **state)
     (void)state;
     shifted.ny = 10; /* a CCD so small that nothing of this range is on it */
     assert_int_equal(plan_make(&plan, &options, &shifted, &error), STATUS_OK);
+    assert_int_equal(plan.npatch, 5 * 3);
     for (size_t i = 0; i < plan.npatch; i++) {
         assert_true(plan.patch[i].patch.row_min >= 0);
         assert_int_equal(plan.patch[i].patch.row_max - plan.patch[i].patch.row_min, 0);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "near.h"
 #include "omp/spots.h"
 #include "simulate/simulation.h"
 #include "simulate/synthetic_psf.h"
@@ -111,7 +112,7 @@ static void check_spots(const struct psf *psf, double first, double last)
             sum += spots.value[k * npix + p];
             largest = fmax(largest, spots.value[k * npix + p]);
         }
-        assert_float_equal(sum, 1, 1e-12);
+        assert_near(sum, 1, 1e-12);
         assert_true(largest > 0.05 && largest < 0.25); /* the real PSF's: 0.09 to 0.15 */
     }
     spots_free(&spots);
@@ -186,7 +187,7 @@ static void test_grids(void **state)
     assert_true(first == 7520 && last == 9824 && step == 0.8);
     simulation_set_grid(&simulation, &psf, first, last, step);
     assert_int_equal(simulation.nwave, 2881 + 50 + 50);
-    assert_float_equal(simulation.wave_min, 7480, 1e-9);
+    assert_near(simulation.wave_min, 7480, 1e-9);
 
     psf.camera[0] = '\0'; /* what all fibers have on the CCD */
     assert_int_equal(simulation_default_grid(&psf, &first, &last, &step, &error), STATUS_OK);
@@ -216,7 +217,7 @@ static void test_light_is_kept(void **state)
         in += exposure.truth.flux[i] * 0.8;
     for (size_t i = 0; i < COLUMNS * ROWS; i++) out += exposure.expected[i];
     assert_true(in > 1e6);
-    assert_float_equal(out / in, 1, 1e-6);
+    assert_near(out / in, 1, 1e-6);
     exposure_free(&exposure);
     psf_free(&psf);
 }
@@ -300,8 +301,8 @@ static void test_ivar_is_that_of_the_noise(void **state)
     }
     for (size_t half = 0; half < 2; half++) {
         assert_true(n[half] > 0.95 * COLUMNS * ROWS / 2);
-        assert_float_equal(sum[half] / n[half], 0, 5 / sqrt(n[half]));
-        assert_float_equal(sqrt(sum2[half] / n[half]), 1, 5 / sqrt(2 * n[half]));
+        assert_near(sum[half] / n[half], 0, 5 / sqrt(n[half]));
+        assert_near(sqrt(sum2[half] / n[half]), 1, 5 / sqrt(2 * n[half]));
     }
     exposure_free(&exposure);
     psf_free(&psf);
@@ -421,7 +422,7 @@ static void test_some_fibers_only(void **state)
     assert_memory_equal(some.truth.flux, all.truth.flux + 3 * all.truth.nwave,
                         4 * some.truth.nwave * sizeof(double));
     assert_true(some.expected[450 * COLUMNS + 350] == 0);
-    assert_float_equal(some.preproc.ivar[450 * COLUMNS + 350], 1 / (3.15 * 3.15), 1e-6);
+    assert_near(some.preproc.ivar[450 * COLUMNS + 350], 1 / (3.15 * 3.15), 1e-6);
     exposure_free(&all);
     exposure_free(&some);
     psf_free(&psf);
