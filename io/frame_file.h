@@ -10,11 +10,14 @@
 #include "base/status.h"
 #include "io/keyword.h"
 
+enum { FRAME_SCORES = 3 }; /* the columns of SCORES */
+
 /* The SCORES of a frame, over the wavelengths in [window_min, window_max) Angstrom. */
 struct frame_scores {
     char band; /* of the camera, 'B', 'R' or 'Z': the columns' names end in it */
     double window_min, window_max;
-    const double *value; /* [spec][3]: SUM_RAW_COUNT, MEDIAN_RAW_COUNT (counts/Angstrom), MEDIAN_RAW_SNR */
+    const double *value; /* [spec][FRAME_SCORES]: SUM_RAW_COUNT, MEDIAN_RAW_COUNT (counts/Angstrom),
+                            MEDIAN_RAW_SNR */
 };
 
 /* What stands in a frame file beside the spectra. */

@@ -2,35 +2,33 @@
 
 #include <stdio.h>
 
-#include "io/internal/cards.h"
 #include "io/internal/output_stream.h"
 #include "io/internal/table.h"
 
-enum { SCORES = 3 };
-
 static void write_scores(struct output_stream *stream, const struct frame_scores *scores, size_t nspec)
 {
-    static const char *const stem[SCORES] = {"SUM_RAW_COUNT", "MEDIAN_RAW_COUNT", "MEDIAN_RAW_SNR"};
-    static const char *const what[SCORES] = {"sum counts", "median counts/A", "median SNR/sqrt(A)"};
-    char name[SCORES][32], unit_d[] = "D", keyword[16], comment[64];
-    char *names[SCORES] = {name[0], name[1], name[2]}, *types[SCORES] = {unit_d, unit_d, unit_d};
+    static const char *const stem[FRAME_SCORES] = {"SUM_RAW_COUNT", "MEDIAN_RAW_COUNT", "MEDIAN_RAW_SNR"};
+    static const char *const what[FRAME_SCORES] = {"sum counts", "median counts/A", "median SNR/sqrt(A)"};
+    char name[FRAME_SCORES][32], unit_d[] = "D", keyword[16], comment[64];
+    char *names[FRAME_SCORES] = {name[0], name[1], name[2]}, *types[FRAME_SCORES] = {unit_d, unit_d, unit_d};
     int fits = 0;
 
     if (stream->status != STATUS_OK) return;
     output_stream_begin_hdu(stream, "SCORES");
-    output_stream_require_finite(stream, scores->value, nspec * SCORES);
+    output_stream_require_finite(stream, scores->value, nspec * FRAME_SCORES);
     if (stream->status != STATUS_OK) return;
-    for (int i = 0; i < SCORES; i++) snprintf(name[i], sizeof name[i], "%s_%c", stem[i], scores->band);
-    fits_create_tbl(stream->file, BINARY_TBL, (LONGLONG)nspec, SCORES, names, types, NULL, "SCORES", &fits);
-    for (int i = 0; i < SCORES; i++) {
+    for (int i = 0; i < FRAME_SCORES; i++) snprintf(name[i], sizeof name[i], "%s_%c", stem[i], scores->band);
+    fits_create_tbl(stream->file, BINARY_TBL, (LONGLONG)nspec, FRAME_SCORES, names, types, NULL, "SCORES",
+                    &fits);
+    for (int i = 0; i < FRAME_SCORES; i++) {
         snprintf(keyword, sizeof keyword, "TTYPE%d", i + 1);
         snprintf(comment, sizeof comment, "%s in wave. range %g,%gA", what[i], scores->window_min,
                  scores->window_max);
         fits_modify_comment(stream->file, keyword, comment, &fits);
     }
     for (size_t spec = 0; spec < nspec; spec++) {
-        for (int i = 0; i < SCORES; i++) {
-            double value = scores->value[spec * SCORES + (size_t)i];
+        for (int i = 0; i < FRAME_SCORES; i++) {
+            double value = scores->value[spec * FRAME_SCORES + (size_t)i];
 
             fits_write_col(stream->file, TDOUBLE, i + 1, (LONGLONG)spec + 1, 1, 1, &value, &fits);
         }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "io/internal/cards.h"
 #include "io/internal/output_stream.h"
 #include "io/internal/table.h"
 

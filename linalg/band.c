@@ -2,7 +2,6 @@
 #include <limits.h>
 #include <stdint.h>
 
-#include "base/memory.h"
 #include "base/minmax.h"
 #include "linalg/backend.h"
 #include "linalg/checks.h"

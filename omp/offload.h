@@ -129,7 +129,7 @@ struct offload_results {
     int *solved;               /* [npatch] 0: the system is singular */
     int *precise;              /* [npatch][core spec] 0: this spectrum is not precise */
     void *memory;              /* that all these arrays are in */
-    double normal_seconds, solve_seconds, quality_seconds, copy_seconds;
+    double normal_equations_seconds, solve_seconds, quality_seconds, copy_seconds;
 };
 
 /* Bytes of the arena for one patch; SIZE_MAX when it is larger than the linear algebra can do. */

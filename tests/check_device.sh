@@ -59,8 +59,7 @@ EOF
 echo 'int warned(void) { int unused; return 0; }' >warned.c
 echo 'spilled 1000000 to see that it may' >allowed
 
-check 'a good kernel' compile good
-check 'a good kernel: quiet' test ! -s log.check
+check_quiet 'a good kernel' compile good
 for arch in sm_80 sm_90; do
     check "a good kernel: registers for $arch" grep -qE "^good_l3 $arch [1-9][0-9]* 0 0 0\$" good.o.kernels
 done

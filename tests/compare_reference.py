@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""compare_reference.py FRAME REFERENCE: the frame agrees with what gpu_specter extracted, within the tolerances of
-"What must agree with what", and its masks follow desispec's rules."""
+"""compare_reference.py FRAME REFERENCE: the frame agrees with what gpu_specter extracted, within
+the tolerances below, and its masks follow desispec's rules."""
 import sys
 
 import fitsio

@@ -47,7 +47,7 @@ int cusolverDnSetStream(void *solver, void *stream)
     return 0;
 }
 
-struct batch {
+struct eigen_batch {
     int n, lda, batch;
     double **a;
     double *matrix, *value; /* of the eigensolvers */
@@ -59,7 +59,7 @@ struct batch {
 /* Like the real one where a pivot is not a number: it is not said to be wrong. */
 static void run_potrf(void *arguments)
 {
-    const struct batch *b = arguments;
+    const struct eigen_batch *b = arguments;
 
     for (int k = 0; k < b->batch; k++) {
         fake_require(fake_aligned(b->a[k], sizeof(double)));
@@ -71,7 +71,7 @@ static void run_potrf(void *arguments)
 int cusolverDnDpotrfBatched(void *solver, int fill, int n, double *a[], int lda, int *info, int batch)
 {
     struct fake_handle *handle = solver;
-    struct batch b = {.n = n, .lda = lda, .batch = batch, .a = a, .info = info};
+    struct eigen_batch b = {.n = n, .lda = lda, .batch = batch, .a = a, .info = info};
 
     fake_maybe_fail();
     fake_require(fake_is_handle(handle) && fill == CUDA_FILL_LOWER && n > 0 && lda >= n && batch > 0);
@@ -92,7 +92,7 @@ static int eigenvectors(int n, double *a, int lda, double *value)
 
 static void run_eigenvectors(void *arguments)
 {
-    const struct batch *b = arguments;
+    const struct eigen_batch *b = arguments;
     size_t size = (size_t)b->n * (size_t)b->lda;
 
     for (int k = 0; k < b->batch; k++) {
@@ -103,7 +103,7 @@ static void run_eigenvectors(void *arguments)
     memset(b->work, 0xa5, b->work_bytes);
 }
 
-static void queue_eigenvectors(struct fake_handle *handle, const struct batch *b)
+static void queue_eigenvectors(struct fake_handle *handle, const struct eigen_batch *b)
 {
     fake_require(fake_is_handle(handle) && b->n > 0 && b->lda == b->n);
     fake_require(fake_fits((size_t)b->n, (size_t)b->lda, (size_t)b->batch));
@@ -149,14 +149,14 @@ int cusolverDnXsyevBatched(void *solver, void *parameters, int job, int fill, in
                            size_t device_bytes, void *host_work, size_t host_bytes, int *info, int64_t batch)
 {
     const unsigned char *work = device_work;
-    struct batch b = {.n = (int)n,
-                      .lda = (int)lda,
-                      .batch = (int)batch,
-                      .matrix = a,
-                      .value = w,
-                      .work = device_work,
-                      .work_bytes = device_bytes,
-                      .info = info};
+    struct eigen_batch b = {.n = (int)n,
+                            .lda = (int)lda,
+                            .batch = (int)batch,
+                            .matrix = a,
+                            .value = w,
+                            .work = device_work,
+                            .work_bytes = device_bytes,
+                            .info = info};
 
     fake_maybe_fail();
     fake_require(parameters && job == CUDA_EIG_VECTOR && fill == CUDA_FILL_LOWER);
@@ -195,14 +195,14 @@ int cusolverDnDsyevjBatched_bufferSize(void *solver, int job, int fill, int n, c
 int cusolverDnDsyevjBatched(void *solver, int job, int fill, int n, double *a, int lda, double *w,
                             double *work, int nwork, int *info, void *jacobi, int batch)
 {
-    struct batch b = {.n = n,
-                      .lda = lda,
-                      .batch = batch,
-                      .matrix = a,
-                      .value = w,
-                      .work = (unsigned char *)work,
-                      .work_bytes = (size_t)nwork * sizeof *work,
-                      .info = info};
+    struct eigen_batch b = {.n = n,
+                            .lda = lda,
+                            .batch = batch,
+                            .matrix = a,
+                            .value = w,
+                            .work = (unsigned char *)work,
+                            .work_bytes = (size_t)nwork * sizeof *work,
+                            .info = info};
 
     fake_maybe_fail();
     fake_require(jacobi && job == CUDA_EIG_VECTOR && fill == CUDA_FILL_LOWER);

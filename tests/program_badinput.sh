@@ -141,6 +141,11 @@ for range in 3000,3100,1 5800,9000,1; do
     extract 'wavelengths beyond the PSF' 2 "--wavelength $range: .*psf.fits is defined from" im.fits psf.fits out/f.fits
 done
 range=$grid
+range=5800,5880,0.05
+extract 'patches too large for the dense solver' 2 \
+    '--nwavestep 1600: a patch of 25 spectra and 1624 wavelengths is too large for the dense solver: ' \
+    im.fits psf.fits out/f.fits --solver dense --nwavestep 1600 --nsubbundles 1
+range=$grid
 extract 'first spectrum beyond the PSF' 2 '--specmin 25: .*psf.fits has spectra 0 to 24' im.fits psf.fits out/f.fits -s 25
 
 # --- outputs

@@ -65,10 +65,10 @@ wrong '"-" in column 3' 'im.fits psf.fits -'
 wrong '--wavelength 1,2: expected' 'im.fits psf.fits out/f.fits 1,2'
 wrong '--solver best: expected' "im.fits psf.fits out/f.fits $grid - --solver best"
 wrong '--nonsense: unknown option' "im.fits psf.fits out/f.fits $grid - --nonsense"
-wrong '--threads is not for a task' "im.fits psf.fits out/f.fits $grid - --threads 3"
-wrong '--output=x is not for a task' "im.fits psf.fits out/f.fits $grid - --output=x"
-wrong '-ox is not for a task' "im.fits psf.fits out/f.fits $grid - -ox"
-wrong '--help is not for a task' "im.fits psf.fits out/f.fits $grid - --help"
+wrong '--threads: not for a task' "im.fits psf.fits out/f.fits $grid - --threads 3"
+wrong '--output=x: not for a task' "im.fits psf.fits out/f.fits $grid - --output=x"
+wrong '-ox: not for a task' "im.fits psf.fits out/f.fits $grid - -ox"
+wrong '--help: not for a task' "im.fits psf.fits out/f.fits $grid - --help"
 wrong 'out/good.fits is also written by line 1' "im.fits psf.fits out/good.fits $grid"
 wrong 'out/good.fits is also written by line 1' "im.fits psf.fits out/f.fits $grid out/good.fits"
 printf '# nothing\n\n' >empty.txt
@@ -82,7 +82,7 @@ expect_fail '--io ranks' 2 '--io ranks: a group needs 3 ranks' "$UNSPOT" batch -
 expect_fail '--group-size' 2 '--group-size 2: does not divide the 1 ranks' "$UNSPOT" batch --group-size 2 out.txt
 expect_fail '--group-size' 2 '--group-size -1: expected .* from 0 to' "$UNSPOT" batch --group-size -1 out.txt
 expect_fail '--threads' 2 '--threads 5000: expected .* 0 to 4096' "$UNSPOT" batch --threads 5000 out.txt
-expect_fail 'an option for all that is none for tasks' 2 'out.txt:2: .*--timing is not for tasks' "$UNSPOT" batch out.txt -- --timing t.json
+expect_fail 'an option for all that is none for tasks' 2 'out.txt:2: --timing: not for tasks' "$UNSPOT" batch out.txt -- --timing t.json
 expect_fail '--timing' 1 'absent/t.json: .*no directory' "$UNSPOT" batch --timing absent/t.json out.txt
 printf '%s\n' "'im.fits' psf.fits \"out/with blank.fits\" $grid - -n 5 # no comment" >quoted.txt
 expect_fail 'comments are whole lines' 2 'quoted.txt:1: "#": unexpected argument' "$UNSPOT" batch quoted.txt

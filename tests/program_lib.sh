@@ -47,6 +47,14 @@ check()
     if "$@" >log.check 2>&1; then pass; else fail "$name" log.check; fi
 }
 
+# check_quiet NAME COMMAND...: it succeeds and prints nothing
+check_quiet()
+{
+    local name=$1
+    shift
+    if "$@" >log.check 2>&1 && [ ! -s log.check ]; then pass; else fail "$name" log.check; fi
+}
+
 # What the error of any command may say, whatever is wrong: a REGEX that matches this proves nothing.
 readonly said_anyway="ERROR: unspot: extract: make-psf: simulate: compare: batch: tasks: info: (see unspot extract --help)"
 

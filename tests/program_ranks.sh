@@ -144,9 +144,10 @@ pids() # of the ranks that PID, an mpiexec, has started
 await()
 {
     for _ in $(seq 3000); do
-        if grep -q "$1" "$2"; then break; fi
+        if grep -q "$1" "$2"; then return; fi
         sleep 0.02
     done
+    fail "no line with '$1'" "$2"
 }
 # The signal comes while the first frame is written, which goes on after it: so that not all frames are in hand by then.
 with_fault hold:out/.f1.fits:0

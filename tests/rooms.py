@@ -3,6 +3,7 @@
 
 rooms.py BUILD: BUILD is a folder that CMake has configured. Each room's own compile command is asked which headers it
 finds; a forbidden include, added to a copy of one of the room's sources, must not compile, and the copy without it must.
+Then the includes of all sources are read, since a relative path gets round the compiler's view.
 """
 import glob
 import json
@@ -39,6 +40,7 @@ BELOW = {
     "compare": ["io"],
     "commands": ["batch", "simulate", "compare"],
 }
+GENERATED = {"run": {"run/version.h"}}
 FAILURES = []
 
 
@@ -102,15 +104,20 @@ def seen(command, headers):
     return set(re.findall(r'^SEEN "(.+)"$', compile_text(command, text, "-E").stdout, re.M))
 
 
-def check_room(room, command, source, public, private):
-    allowed = public[room] | private[room] | private[outer_of(room)] | public[outer_of(room)]
+def allowed_in(room, public, private):
+    """The headers that a room may include."""
+    outer = outer_of(room)
+    allowed = public[room] | private[room] | private[outer] | public[outer] | GENERATED.get(room, set())
     for other in closure(room):
-        allowed |= public[other]
-    every = set().union(*public.values(), *private.values())
+        allowed |= public[other] | GENERATED.get(other, set())
+    return allowed
+
+
+def check_room(room, command, source, public, allowed, every):
     found = seen(command, every)
     for name in sorted(found - allowed):
         fail("%s can include %s" % (room, name))
-    for name in sorted(public[room] - found):
+    for name in sorted(public - found):
         fail("%s cannot include its own %s" % (room, name))
 
     with open(source) as file:
@@ -122,24 +129,76 @@ def check_room(room, command, source, public, private):
     broken = compile_text(command, '#include "%s"\n%s' % (forbidden, text), "-fsyntax-only")
     if broken.returncode == 0 or not re.search(re.escape(forbidden) + r".*(not found|No such file)", broken.stderr):
         fail("%s: a copy with #include \"%s\" is not refused: %s" % (room, forbidden, broken.stderr[:500]))
-    return found
 
 
-def check_sources(commands):
-    """Every folder with sources is a room, and no include says "../"."""
-    rooms = {os.path.dirname(os.path.relpath(source, ROOT)).replace("src/", "").replace("/", "_")
-             for _, source in commands.values()}
+def wrong_includes(text, allowed, every):
+    """The includes of a source that its room may not have: of a header outside of allowed, and any that does not say the
+    room, as the compiler also looks beside the source."""
+    wrong = []
+    for mark, name in re.findall(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">\n]+)', text, re.M):
+        if (name not in allowed if mark == '"' else name in every) or "." in name.split("/") or ".." in name.split("/"):
+            wrong.append(name)
+    return wrong
+
+
+def room_of(path, rooms):
+    """The room of a source, which is its folder's, or that of the folder above."""
+    folder = os.path.dirname(path)
+    for name in (folder, os.path.dirname(folder)):
+        room = re.sub("^src/", "", name).replace("/", "_")
+        if room in rooms:
+            return room
+    return None
+
+
+def check_sources(rooms, allowed, every):
+    """Every source stands in a room and includes only what it may. The compiler cannot see to the latter alone: it finds
+    a quoted name beside the source, too, and does what a relative path says."""
     listed = [os.path.relpath(path, ROOT) for top in ("src", "omp", "linalg", "io") for ending in "ch"
               for path in glob.glob(os.path.join(ROOT, top, "**", "*." + ending), recursive=True)]
-    if len(listed) < len(commands):
-        fail("%d sources are in %d rooms" % (len(listed), len(commands)))
+    if len(listed) < 2 * len(rooms):
+        fail("%d sources are in %d rooms" % (len(listed), len(rooms)))
+    users = {}
     for path in sorted(listed):
-        room = os.path.dirname(path).replace("src/", "", 1).replace("/", "_")
-        if room not in rooms | {"src", "io_internal", "omp", "omp_kernels"}:
+        room = "main" if path == "src/main.c" else room_of(path, rooms)
+        if room is None:
             fail("%s is in no room" % path)
+            continue
         with open(os.path.join(ROOT, path)) as file:
-            if re.search(r'#\s*include\s*"\.', file.read()):
-                fail("%s includes by a relative path" % path)
+            text = file.read()
+        for name in wrong_includes(text, allowed[room], every):
+            fail("%s includes %s" % (path, name))
+        for name in re.findall(r'#include "(.+)"', text):
+            users.setdefault(name, set()).add(room)
+    return users
+
+
+def check_guard(room, allowed, every):
+    """What check_sources must refuse in each room."""
+    for name in sorted(every - allowed):
+        for line in ('#include "%s"', '# include  "%s"', "#include <%s>", '#include "../%s"', '#include "base/../%s"'):
+            if not wrong_includes(line % name, allowed, every):
+                fail("%s: %s is not refused" % (room, line % name))
+    for name in sorted(allowed):
+        if wrong_includes('#include "%s"' % name, allowed, every):
+            fail("%s: %s is refused" % (room, name))
+
+
+def check_public(public, users):
+    """A header that others may include is one that others do include, or a header that they do."""
+    for room, headers in public.items():
+        needed = {name for name in headers if users.get(name, set()) - {room}}
+        with_them = set(needed)
+        while with_them:
+            text = ""
+            for name in with_them:
+                folder = "" if name.startswith(("io/", "omp/", "linalg/")) else "src"
+                with open(os.path.join(ROOT, folder, name)) as file:
+                    text += file.read()
+            with_them = {name for name in headers - needed if '#include "%s"' % name in text}
+            needed |= with_them
+        for name in sorted(headers - needed):
+            fail("%s is public, and no other room needs it" % name)
 
 
 def main(build):
@@ -148,12 +207,13 @@ def main(build):
         fail("the rooms are %s, this test knows %s" % (sorted(commands), sorted(BELOW)))
     public = {room: headers_of(build, room, "public") for room in commands}
     private = {room: headers_of(build, room, "private") for room in commands}
-    found = {room: check_room(room, *commands[room], public, private) for room in sorted(commands)}
-    for a in found:
-        for b in found:
-            if a < b and found[a] & public[b] and found[b] & public[a] and outer_of(a) != outer_of(b):
-                fail("%s and %s include each other" % (a, b))
-    check_sources(commands)
+    every = set().union(*public.values(), *private.values())
+    allowed = {room: allowed_in(room, public, private) for room in commands}
+    allowed["main"] = public["commands"] | public["base"] | public["run"] | GENERATED["run"]
+    for room in sorted(commands):
+        check_room(room, *commands[room], public[room], allowed[room], every)
+        check_guard(room, allowed[room], every)
+    check_public(public, check_sources(set(commands), allowed, every))
     print("%d rooms, %d failures" % (len(commands), len(FAILURES)))
     return bool(FAILURES)
 

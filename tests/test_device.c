@@ -150,7 +150,7 @@ static void test_memory_limit(void **state)
     unsetenv("UNSPOT_DEVICE_MEMORY");
 }
 
-static void test_wishes(void **state)
+static void test_requests(void **state)
 {
     static const char *const bad[] = {"", "cpu", "GPU ", "-1", "1x", "1.0", "1234567890"};
     struct device device;
@@ -200,7 +200,7 @@ static void test_auto(void **state)
 /* OpenMP's own switch; LLVM's runtime counts devices all the same, and version 22 even uses them. */
 static void test_offloading_disabled(void **state)
 {
-    static const char *const wishes[] = {"gpu", "0"};
+    static const char *const requests[] = {"gpu", "0"};
     const char *policy = getenv("OMP_TARGET_OFFLOAD");
     char *before = policy ? strdup(policy) : NULL;
     struct device device;
@@ -208,8 +208,8 @@ static void test_offloading_disabled(void **state)
 
     (void)state;
     setenv("OMP_TARGET_OFFLOAD", "Disabled", 1);
-    for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {
-        assert_int_equal(device_choose(wishes[i], 0, &device, &error), STATUS_DEVICE);
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        assert_int_equal(device_choose(requests[i], 0, &device, &error), STATUS_DEVICE);
 #ifdef UNSPOT_OFFLOAD
         assert_non_null(strstr(error.text, "OMP_TARGET_OFFLOAD=DISABLED"));
 #endif
@@ -232,7 +232,7 @@ int main(void)
         cmocka_unit_test(test_many_pieces),
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_memory_limit),
-        cmocka_unit_test(test_wishes),
+        cmocka_unit_test(test_requests),
         cmocka_unit_test(test_auto),
         cmocka_unit_test(test_offloading_disabled),
     };

@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "compare/truth_pulls.h"
 #include "exposure.h"
 #include "near.h"
 #include "omp/spots.h"

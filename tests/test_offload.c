@@ -18,7 +18,6 @@
 #include "exposure.h"
 #include "near.h"
 #include "omp/offload.h"
-#include "run/progress.h"
 #include "simulate/synthetic_psf.h"
 
 /* Device and host: the order of sums differs in teams; results hang on the inverse, whose condition

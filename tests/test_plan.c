@@ -13,7 +13,6 @@
 #include "extract/options.h"
 #include "extract/plan.h"
 #include "omp/spots.h"
-#include "run/options.h"
 #include "simulate/synthetic_psf.h"
 
 static struct psf psf;

@@ -50,7 +50,7 @@ static void the_camera_chooses_the_window(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct frame frame = make_frame(101, cases[i].wave_min, cases[i].wave_step);
         struct frame_scores scores;
-        double value[NSPEC * SCORES];
+        double value[NSPEC * FRAME_SCORES];
         struct error error;
         size_t count;
 
@@ -66,7 +66,7 @@ static void values_are_those_of_desispec(void **state)
 {
     struct frame frame = make_frame(5, 6000, 0.25);
     struct frame_scores scores;
-    double value[NSPEC * SCORES];
+    double value[NSPEC * FRAME_SCORES];
     struct error error;
     size_t count;
 
@@ -77,9 +77,9 @@ static void values_are_those_of_desispec(void **state)
     for (size_t s = 0; s < NSPEC; s++) {
         const double middle = (double)s + 3;
 
-        assert_true(value[s * SCORES] == 5 * middle);           /* the sum */
-        assert_true(value[s * SCORES + 1] == middle / 0.25);    /* the median, over the step once more */
-        assert_true(value[s * SCORES + 2] == 2 * middle / 0.5); /* sqrt(ivar) flux / sqrt(step) */
+        assert_true(value[s * FRAME_SCORES] == 5 * middle);        /* the sum */
+        assert_true(value[s * FRAME_SCORES + 1] == middle / 0.25); /* the median, over the step once more */
+        assert_true(value[s * FRAME_SCORES + 2] == 2 * middle / 0.5); /* sqrt(ivar) flux / sqrt(step) */
     }
     frame_free(&frame);
 }
@@ -89,7 +89,7 @@ static void no_memory_is_an_error(void **state)
 {
     struct frame frame;
     struct frame_scores scores;
-    double value[NSPEC * SCORES];
+    double value[NSPEC * FRAME_SCORES];
     struct error error = {.status = STATUS_OK};
     struct rlimit before, none;
     enum status status;

@@ -21,7 +21,7 @@
 enum { FIBERS = 25, COLUMNS = 400, ROWS = 900 };
 
 /* All that a simulation yields. */
-struct exposure {
+struct simulated {
     struct truth truth;
     double *expected;
     struct preproc preproc;
@@ -45,7 +45,7 @@ static struct simulation small_simulation(const struct psf *psf)
     return simulation;
 }
 
-static void expose(const struct psf *psf, const struct simulation *simulation, struct exposure *exposure)
+static void expose(const struct psf *psf, const struct simulation *simulation, struct simulated *exposure)
 {
     struct error error;
 
@@ -60,7 +60,7 @@ static void expose(const struct psf *psf, const struct simulation *simulation, s
         STATUS_OK);
 }
 
-static void exposure_free(struct exposure *exposure)
+static void simulated_free(struct simulated *exposure)
 {
     truth_free(&exposure->truth);
     preproc_free(&exposure->preproc);
@@ -206,7 +206,7 @@ static void test_light_is_kept(void **state)
 {
     struct psf psf;
     struct simulation simulation;
-    struct exposure exposure;
+    struct simulated exposure;
     double in = 0, out = 0;
 
     (void)state;
@@ -218,7 +218,7 @@ static void test_light_is_kept(void **state)
     for (size_t i = 0; i < COLUMNS * ROWS; i++) out += exposure.expected[i];
     assert_true(in > 1e6);
     assert_near(out / in, 1, 1e-6);
-    exposure_free(&exposure);
+    simulated_free(&exposure);
     psf_free(&psf);
 }
 
@@ -226,7 +226,7 @@ static void test_light_off_the_ccd_is_lost(void **state)
 {
     struct psf psf;
     struct simulation simulation;
-    struct exposure whole, cut;
+    struct simulated whole, cut;
 
     (void)state;
     small_psf(&psf);
@@ -239,8 +239,8 @@ static void test_light_off_the_ccd_is_lost(void **state)
         assert_memory_equal(cut.expected + row * psf.nx, whole.expected + row * COLUMNS,
                             psf.nx * sizeof(double));
     }
-    exposure_free(&whole);
-    exposure_free(&cut);
+    simulated_free(&whole);
+    simulated_free(&cut);
     psf_free(&psf);
 }
 
@@ -253,7 +253,7 @@ static void test_same_seed_same_image(void **state)
     } cases[] = {{1, 1, true}, {1, 2, true}, {2, 2, false}};
     struct psf psf;
     struct simulation simulation;
-    struct exposure first, other;
+    struct simulated first, other;
     int threads = omp_get_max_threads();
 
     (void)state;
@@ -272,10 +272,10 @@ static void test_same_seed_same_image(void **state)
                memcmp(first.mask, other.mask, COLUMNS * ROWS * sizeof(int32_t)) == 0 &&
                memcmp(first.truth.flux, other.truth.flux, FIBERS * first.truth.nwave * sizeof(double)) == 0;
         assert_int_equal(same, cases[k].same);
-        exposure_free(&other);
+        simulated_free(&other);
     }
     omp_set_num_threads(threads);
-    exposure_free(&first);
+    simulated_free(&first);
     psf_free(&psf);
 }
 
@@ -283,7 +283,7 @@ static void test_ivar_is_that_of_the_noise(void **state)
 {
     struct psf psf;
     struct simulation simulation;
-    struct exposure exposure;
+    struct simulated exposure;
     double sum[2] = {0}, sum2[2] = {0}, n[2] = {0};
 
     (void)state;
@@ -304,7 +304,7 @@ static void test_ivar_is_that_of_the_noise(void **state)
         assert_near(sum[half] / n[half], 0, 5 / sqrt(n[half]));
         assert_near(sqrt(sum2[half] / n[half]), 1, 5 / sqrt(2 * n[half]));
     }
-    exposure_free(&exposure);
+    simulated_free(&exposure);
     psf_free(&psf);
 }
 
@@ -312,7 +312,7 @@ static void test_without_noise(void **state)
 {
     struct psf psf;
     struct simulation simulation;
-    struct exposure exposure;
+    struct simulated exposure;
 
     (void)state;
     small_psf(&psf);
@@ -322,7 +322,7 @@ static void test_without_noise(void **state)
     for (size_t i = 0; i < COLUMNS * ROWS; i++) {
         if (exposure.mask[i] == 0) assert_true(exposure.preproc.image[i] == (float)exposure.expected[i]);
     }
-    exposure_free(&exposure);
+    simulated_free(&exposure);
     psf_free(&psf);
 }
 
@@ -332,7 +332,7 @@ static void test_every_kind_of_defect(void **state)
     size_t count[sizeof bits / sizeof bits[0]] = {0}, useless = 0;
     struct psf psf;
     struct simulation simulation;
-    struct exposure exposure;
+    struct simulated exposure;
 
     (void)state;
     small_psf(&psf);
@@ -350,7 +350,7 @@ static void test_every_kind_of_defect(void **state)
     for (size_t k = 0; k < sizeof bits / sizeof bits[0]; k++) assert_true(count[k] > 0);
     assert_int_equal(useless, 30 * 35);
     assert_true(count[0] >= ROWS / 2); /* the column */
-    exposure_free(&exposure);
+    simulated_free(&exposure);
     psf_free(&psf);
 }
 
@@ -367,7 +367,7 @@ static void test_fibermap_and_dead_fiber(void **state)
 {
     struct psf psf;
     struct simulation simulation;
-    struct exposure exposure;
+    struct simulated exposure;
     struct table fibermap;
     struct error error;
     size_t dead = 0, sky = 0;
@@ -399,7 +399,7 @@ static void test_fibermap_and_dead_fiber(void **state)
         assert_true(fibermap.header.text[k] >= ' ');
     assert_memory_equal(fibermap.header.text, "XTENSION= 'BINTABLE'", 20);
     table_free(&fibermap);
-    exposure_free(&exposure);
+    simulated_free(&exposure);
     psf_free(&psf);
 }
 
@@ -407,7 +407,7 @@ static void test_some_fibers_only(void **state)
 {
     struct psf psf;
     struct simulation simulation;
-    struct exposure all, some;
+    struct simulated all, some;
 
     (void)state;
     small_psf(&psf);
@@ -423,8 +423,8 @@ static void test_some_fibers_only(void **state)
                         4 * some.truth.nwave * sizeof(double));
     assert_true(some.expected[450 * COLUMNS + 350] == 0);
     assert_near(some.preproc.ivar[450 * COLUMNS + 350], 1 / (3.15 * 3.15), 1e-6);
-    exposure_free(&all);
-    exposure_free(&some);
+    simulated_free(&all);
+    simulated_free(&some);
     psf_free(&psf);
 }
 

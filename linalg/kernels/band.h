@@ -44,16 +44,16 @@ TEAM_BODY struct band_system band_system_of(const struct linalg_band *band, size
 }
 
 /* A member's share of a tile: size x size elements from [k][i] on, which is a whole tile or one element. */
-struct part {
+struct row_part {
     int k, i, size;
 };
 
 _Static_assert(TEAM_SIZE == TILE * TILE, "a team has a member for each element of a tile");
 
-TEAM_BODY struct part part_of(struct member member)
+TEAM_BODY struct row_part part_of(struct member member)
 {
-    if (member.count == 1) return (struct part){0, 0, TILE};
-    return (struct part){member.index / TILE, member.index % TILE, 1};
+    if (member.count == 1) return (struct row_part){0, 0, TILE};
+    return (struct row_part){member.index / TILE, member.index % TILE, 1};
 }
 
 /* for (part_tiles(part, d, last)): those of the tiles d = 1 ... last in which the
@@ -172,7 +172,7 @@ TEAM_BODY tile *band_column(const struct band_system *system, size_t c)
  * itself. */
 TEAM_BODY void band_solve_down(struct member member, const struct band_system *system, size_t c)
 {
-    struct part part = part_of(member);
+    struct row_part part = part_of(member);
     tile *column = band_column(system, c);
     double head[TILE], below[TILE], *x = system->x;
 
@@ -234,7 +234,7 @@ TEAM_BODY void band_solve(struct member member, const struct band_system *system
 TEAM_BODY void solve_down_factored(struct member member, const struct band_system *system, size_t c, tile own,
                                    const double *inverse, double *head)
 {
-    struct part part = part_of(member);
+    struct row_part part = part_of(member);
     tile *column = band_column(system, c);
     double *x = system->x;
 
@@ -259,7 +259,7 @@ TEAM_BODY void solve_down_factored(struct member member, const struct band_syste
  * what band_cholesky_column() does. */
 TEAM_BODY int team_finish_column(struct member member, const struct band_system *system, size_t c)
 {
-    struct part part = part_of(member);
+    struct row_part part = part_of(member);
     size_t below = band_below(system->ntile, system->tband, c);
     tile *column = band_column(system, c);
     double inverse[TILE], head[TILE], *x = system->x;
@@ -504,7 +504,7 @@ TEAM_BODY void team_inverse_rows(struct member member, const struct band_system 
 TEAM_BODY void team_inverse_column(struct member member, const struct band_system *system, size_t c,
                                    tile *scratch)
 {
-    struct part part = part_of(member);
+    struct row_part part = part_of(member);
     const size_t tband = system->tband, below = band_below(system->ntile, tband, c);
     tile *column = band_column(system, c), *out = system->z + c * (system->zband + 1);
     double(*corner)[TILE] = scratch[0], (*partial)[TILE] = scratch[tband + 1], *right = scratch[tband + 2][0];

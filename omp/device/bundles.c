@@ -1,7 +1,6 @@
 /* Evaluates the spots and overlaps of bundles on the device. */
 #include <omp.h>
 
-#include "base/minmax.h"
 #include "omp/kernels/overlap_lanes.h"
 #include "omp/kernels/spot.h"
 #include "omp/offload.h"

@@ -2,7 +2,6 @@
 #include <omp.h>
 
 #include "base/memory.h"
-#include "base/minmax.h"
 #include "omp/kernels/footprint.h"
 #include "omp/offload.h"
 

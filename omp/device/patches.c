@@ -143,7 +143,7 @@ static int take_banded_roots(const struct offload *offload, const struct patch_c
 }
 
 /* Takes the square roots of all core spectra; info[npatch][core spec]. */
-static int take_roots(const struct offload *offload, const struct patch_chunk *chunk, int *info)
+static int take_chunk_roots(const struct offload *offload, const struct patch_chunk *chunk, int *info)
 {
     const struct linalg_dense spectra = {.batch = chunk->npatch * chunk->shape.core_nspec,
                                          .n = chunk->shape.nwave,
@@ -199,7 +199,7 @@ static bool solve_chunk(struct offload *offload, const struct patch_chunk *chunk
 
     stage_push("normal equations");
     chunk_fill(on_device, npatch, by_patch);
-    now = end_stage(now, &results->normal_seconds);
+    now = end_stage(now, &results->normal_equations_seconds);
     stage_push("factor and inverse");
     if (chunk->shape.dense) {
         factor_dense(offload, chunk, info, bad);
@@ -209,7 +209,7 @@ static bool solve_chunk(struct offload *offload, const struct patch_chunk *chunk
     }
     now = end_stage(now, &results->solve_seconds);
     stage_push("square roots");
-    failed = take_roots(offload, chunk, info);
+    failed = take_chunk_roots(offload, chunk, info);
     chunk_decorrelate(on_device, nsystem, by_spectrum);
     now = end_stage(now, &results->solve_seconds);
     stage_push("chi2pix");

@@ -9,8 +9,6 @@
 #include "omp/kernels/banded.h"
 #include "omp/kernels/decorrelate.h"
 
-enum { TILE = LINALG_TILE };
-
 /* The sizes of a patch's system. */
 struct banded_shape {
     size_t nspec, nwave, core_nspec, core_nwave;
@@ -46,7 +44,7 @@ static double *take(struct memory_layout *layout, size_t count)
 }
 
 /* M, its factor, C and x as the linear algebra sees them. */
-static struct linalg_band band_of(const struct banded_shape *shape, const struct banded_arrays *work)
+static struct linalg_band patch_band(const struct banded_shape *shape, const struct banded_arrays *work)
 {
     return (struct linalg_band){.batch = 1,
                                 .n = shape->n,
@@ -59,8 +57,8 @@ static struct linalg_band band_of(const struct banded_shape *shape, const struct
 
 /* Returns the bytes of the arrays of a wide shape, and lays them out unless memory is NULL. SIZE_MAX when the
  * shape is larger than the linear algebra can do. */
-static size_t lay_out(const struct linalg *linalg, const struct banded_shape *shape, char *memory,
-                      struct banded_arrays *work)
+static size_t lay_out_banded(const struct linalg *linalg, const struct banded_shape *shape, char *memory,
+                             struct banded_arrays *work)
 {
     struct memory_layout layout = {memory, 0};
     const struct bandwidths *widths = &shape->bandwidths;
@@ -70,7 +68,7 @@ static size_t lay_out(const struct linalg *linalg, const struct banded_shape *sh
 
     work->filled.matrix = take(&layout, linalg_band_size(shape->n, widths->tband));
     work->inverse = take(&layout, linalg_band_size(shape->n, widths->zband));
-    work->filled.x = take(&layout, TILE * linalg_band_ntile(shape->n));
+    work->filled.x = take(&layout, LINALG_TILE * linalg_band_ntile(shape->n));
     work->filled.diagonal = take(&layout, shape->n);
     work->spectra = decorrelate_take_arrays(&layout, core, nwave, widths);
     work->resolution = take(&layout, (2 * widths->half + 1) * shape->core_nwave);
@@ -78,7 +76,7 @@ static size_t lay_out(const struct linalg *linalg, const struct banded_shape *sh
     work->todo = memory_take(&layout, core + 1, sizeof(size_t));
     root = decorrelate_linalg_root(&work->spectra, nwave, widths);
     root.batch = core;
-    band = band_of(shape, work);
+    band = patch_band(shape, work);
     work->linalg.bytes =
         max_size(linalg_band_inverse_bytes(linalg, &band), linalg_band_root_bytes(linalg, &root, 1));
     if (work->linalg.bytes == SIZE_MAX) return SIZE_MAX;
@@ -91,7 +89,7 @@ size_t banded_bytes(const struct linalg *linalg, const struct patch *largest, si
     const struct banded_shape shape = shape_of_patch(largest, ndiag, true);
     struct banded_arrays work = {0};
 
-    return lay_out(linalg, &shape, NULL, &work);
+    return lay_out_banded(linalg, &shape, NULL, &work);
 }
 
 /* Lays out the arrays of a patch; false when the workspace is too small. The first and the wide attempt have
@@ -101,13 +99,13 @@ static bool place_arrays(const struct patch_system *system, struct workspace wor
 {
     const struct banded_shape wide = shape_of_patch(system->patch, system->ndiag, true);
 
-    return lay_out(system->linalg, &wide, work.memory, arrays) <= work.bytes;
+    return lay_out_banded(system->linalg, &wide, work.memory, arrays) <= work.bytes;
 }
 
 static bool factor(const struct linalg *linalg, const struct banded_shape *shape,
                    const struct banded_arrays *work)
 {
-    const struct linalg_band band = band_of(shape, work);
+    const struct linalg_band band = patch_band(shape, work);
     int info;
 
     return linalg_band_cholesky(linalg, &band, &info) == 0 &&
@@ -118,7 +116,7 @@ static bool factor(const struct linalg *linalg, const struct banded_shape *shape
 static bool invert(const struct linalg *linalg, const struct banded_shape *shape,
                    const struct banded_arrays *work, double *x)
 {
-    struct linalg_band band = band_of(shape, work);
+    struct linalg_band band = patch_band(shape, work);
     int info;
 
     band.x = x;

@@ -13,7 +13,6 @@
 #include "omp/solver.h"
 
 enum {
-    TILE = LINALG_TILE,
     CORE = 5,    /* spectra of a subdomain whose solution counts */
     PADDING = 1, /* spectra on each side of these */
     ROUNDS = 40, /* the most rounds */
@@ -24,7 +23,7 @@ enum {
  * that of the last one was; in the units of subdomain_add(). */
 static const double converged = 1e-8;
 
-static size_t band_of(const struct bundle_solver *solver, bool wide)
+static size_t covariance_band(const struct bundle_solver *solver, bool wide)
 {
     return decorrelate_band(solver->wave_halfwidth, solver->half, wide);
 }
@@ -38,7 +37,7 @@ static struct linalg_root root_of(const struct bundle_solver *solver, size_t spe
                                 .band = band,
                                 .nvec = DECORRELATE_VECTORS,
                                 .half = solver->half,
-                                .inverse = solver->c + spec * (band_of(solver, true) + 1) * nwave,
+                                .inverse = solver->c + spec * (covariance_band(solver, true) + 1) * nwave,
                                 .vector = solver->vector + spec * DECORRELATE_VECTORS * nwave,
                                 .product = solver->product + spec * DECORRELATE_VECTORS * nwave,
                                 .root = solver->root + spec * (solver->half + 1) * nwave,
@@ -51,7 +50,7 @@ static size_t scratch_bytes(const struct bundle_solver *solver, size_t nspec, si
 {
     struct linalg_root root = {.batch = 1,
                                .n = solver->nwave,
-                               .band = band_of(solver, true),
+                               .band = covariance_band(solver, true),
                                .nvec = DECORRELATE_VECTORS,
                                .half = solver->half};
     const struct linalg_band band = {.batch = 1,
@@ -74,7 +73,7 @@ static bool alloc_subdomains(struct bundle_solver *solver, size_t nspec)
 
         subdomain->l = memory_raw(
             linalg_band_size(n, tiles_below(solver->wave_halfwidth, largest, largest - 1)), sizeof(double));
-        subdomain->x = memory_raw(TILE * linalg_band_ntile(n), sizeof(double));
+        subdomain->x = memory_raw(LINALG_TILE * linalg_band_ntile(n), sizeof(double));
         if (!subdomain->l || !subdomain->x) return false;
     }
     return solver->subdomain != NULL;
@@ -103,13 +102,13 @@ enum status bundle_solver_alloc(struct bundle_solver *solver, const struct linal
         .linalg = linalg, .nwave = nwave, .wave_halfwidth = wave_halfwidth, .half = half};
     solver->nthread = (size_t)omp_get_max_threads();
     zband = max_size(tiles_below(wave_halfwidth, largest, largest - 1),
-                     tiles_below(band_of(solver, true), largest, 0));
+                     tiles_below(covariance_band(solver, true), largest, 0));
     solver->inverse_size = linalg_band_size(largest * nwave, zband);
     solver->work_bytes = scratch_bytes(solver, largest, zband);
     solver->prior = memory_raw(nspec * nwave, sizeof(double));
     solver->x = memory_raw(nspec * nwave, sizeof(double));
     solver->residual = memory_raw(nspec * nwave, sizeof(double));
-    solver->c = memory_raw(nspec * nwave, (band_of(solver, true) + 1) * sizeof(double));
+    solver->c = memory_raw(nspec * nwave, (covariance_band(solver, true) + 1) * sizeof(double));
     solver->vector = memory_raw(nspec * nwave, DECORRELATE_VECTORS * sizeof(double));
     solver->product = memory_raw(nspec * nwave, DECORRELATE_VECTORS * sizeof(double));
     solver->root = memory_raw(nspec * nwave, (half + 1) * sizeof(double));
@@ -235,7 +234,8 @@ static bool is_precise_everywhere(const struct spectrum_root *root)
 /* Takes the roots of spectra first ... last - 1 that are not yet solved, from `band` diagonals of C_ss.
  * Spectra that are precise everywhere count as solved; the others can be taken again with a wider band,
  * unless this is the last time. */
-static void take_roots(struct bundle_solver *solver, size_t band, bool is_last, size_t first, size_t last)
+static void take_bundle_roots(struct bundle_solver *solver, size_t band, bool is_last, size_t first,
+                              size_t last)
 {
     size_t nwave = solver->nwave;
 
@@ -312,20 +312,20 @@ bool bundle_solver_solve(struct bundle_solver *solver, const struct overlaps *ov
         place_subdomain(solver, g, subdomain);
         subdomain_load(solver, subdomain);
         if (subdomain_factor(solver, overlaps, subdomain)) {
-            subdomain_invert(solver, subdomain, band_of(solver, false), subdomain->x, first, last);
+            subdomain_invert(solver, subdomain, covariance_band(solver, false), subdomain->x, first, last);
             largest = fmax(largest, subdomain_add(solver, overlaps, subdomain));
         } else {
             largest = INFINITY;
         }
     }
     if (!isfinite(largest) || (largest > 0 && !iterate(solver, overlaps, largest))) return false;
-    take_roots(solver, band_of(solver, false), false, first, last);
+    take_bundle_roots(solver, covariance_band(solver, false), false, first, last);
 #pragma omp parallel for schedule(dynamic)
     for (size_t g = 0; g < solver->nsubdomain; g++) {
         if (!has_unsolved(solver, &solver->subdomain[g], first, last)) continue;
-        subdomain_invert(solver, &solver->subdomain[g], band_of(solver, true), NULL, first, last);
+        subdomain_invert(solver, &solver->subdomain[g], covariance_band(solver, true), NULL, first, last);
     }
-    take_roots(solver, band_of(solver, true), true, first, last);
+    take_bundle_roots(solver, covariance_band(solver, true), true, first, last);
     return true;
 }
 
@@ -341,7 +341,7 @@ bool bundle_solver_take(const struct bundle_solver *solver, const struct patch *
     }
     for (size_t s = core.first; s < span_end(core); s++) {
         const size_t spec = patch->spec + patch->core_spec + s;
-        const struct linalg_root batch = root_of(solver, spec, band_of(solver, true));
+        const struct linalg_root batch = root_of(solver, spec, covariance_band(solver, true));
         const struct spectrum_root root = decorrelate_root(&batch, 0);
         const struct spectrum_out out = {result->flux + s * bins, result->ivar + s * bins, scratch};
 

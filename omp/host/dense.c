@@ -32,8 +32,8 @@ size_t dense_linalg_bytes(const struct linalg *linalg, size_t n, size_t nwave, s
 
 /* Returns the bytes of the arrays, and lays them out unless memory is NULL. SIZE_MAX when the patch is larger
  * than the linear algebra can do. */
-static size_t lay_out(const struct linalg *linalg, const struct patch *patch, size_t ndiag, char *memory,
-                      struct dense_arrays *work)
+static size_t lay_out_dense(const struct linalg *linalg, const struct patch *patch, size_t ndiag,
+                            char *memory, struct dense_arrays *work)
 {
     struct memory_layout layout = {memory, 0};
     const size_t nwave = patch->nwave, n = patch->nspec * nwave, core = patch->core_nspec;
@@ -55,7 +55,7 @@ size_t dense_bytes(const struct linalg *linalg, const struct patch *largest, siz
 {
     struct dense_arrays work = {0};
 
-    return lay_out(linalg, largest, ndiag, NULL, &work);
+    return lay_out_dense(linalg, largest, ndiag, NULL, &work);
 }
 
 /* Computes x and the blocks C_ss; false when M is singular. */
@@ -103,7 +103,7 @@ enum solved dense_solve(const struct patch_system *system, struct workspace work
     struct linalg_dense spectra = {.batch = patch->core_nspec, .n = patch->nwave};
     struct dense_arrays arrays = {0};
 
-    if (lay_out(linalg, patch, system->ndiag, work.memory, &arrays) > work.bytes) return SINGULAR;
+    if (lay_out_dense(linalg, patch, system->ndiag, work.memory, &arrays) > work.bytes) return SINGULAR;
     dense_expand(team_of_one(), patch, system->normal, system->prior, &arrays.filled);
     if (!factor_and_invert(linalg, patch, &arrays)) return SINGULAR;
     spectra.matrix = arrays.root;

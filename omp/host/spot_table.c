@@ -44,7 +44,7 @@ static struct domain *find_domain(struct spot_table *table, const struct legendr
 }
 
 /* Counts the parameters of each domain, then gives the domains their slots and memory. */
-static enum status lay_out(struct spot_table *table, const struct psf *psf, struct error *error)
+static enum status lay_out_table(struct spot_table *table, const struct psf *psf, struct error *error)
 {
     for (size_t k = 0; k < table->nparameter; k++) {
         struct domain *domain = find_domain(table, series_of(psf, k));
@@ -77,7 +77,7 @@ enum status spot_table_make(struct spot_table *table, const struct psf *psf, str
     table->nparameter = PARAMETER_GH + (psf->degx + 1) * (psf->degy + 1) + (psf->has_tail ? TAIL_COUNT : 0);
     table->slot = memory_zeroed(table->nparameter, sizeof *table->slot);
     if (!table->slot) return memory_error(error, "PSF's coefficients");
-    status = lay_out(table, psf, error);
+    status = lay_out_table(table, psf, error);
     for (size_t k = 0; k < table->nparameter && status == STATUS_OK; k++) {
         const struct legendre *series = series_of(psf, k);
         struct domain *domain = find_domain(table, series);

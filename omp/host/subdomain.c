@@ -8,10 +8,9 @@
 #include "omp/kernels/decorrelate.h"
 #include "omp/solver.h"
 
-enum { TILE = LINALG_TILE };
-
 /* The subdomain's system as the linear algebra sees it. */
-static struct linalg_band band_of(const struct bundle_solver *solver, const struct subdomain *subdomain)
+static struct linalg_band subdomain_band(const struct bundle_solver *solver,
+                                         const struct subdomain *subdomain)
 {
     return (struct linalg_band){.batch = 1,
                                 .n = subdomain->nspec * solver->nwave,
@@ -40,7 +39,7 @@ static void fill_matrix(const struct bundle_solver *solver, const struct overlap
                     size_t row = (wave + d) * nspec + s2;
 
                     subdomain->l[linalg_tile_index(tband, row, column)] = sum[d];
-                    if (row / TILE == column / TILE)
+                    if (row / LINALG_TILE == column / LINALG_TILE)
                         subdomain->l[linalg_tile_index(tband, column, row)] = sum[d];
                 }
             }
@@ -48,13 +47,14 @@ static void fill_matrix(const struct bundle_solver *solver, const struct overlap
                 solver->prior[(subdomain->first + s1) * nwave + wave];
         }
     }
-    for (size_t i = n; i < TILE * linalg_band_ntile(n); i++) subdomain->l[linalg_tile_index(tband, i, i)] = 1;
+    for (size_t i = n; i < LINALG_TILE * linalg_band_ntile(n); i++)
+        subdomain->l[linalg_tile_index(tband, i, i)] = 1;
 }
 
 bool subdomain_factor(const struct bundle_solver *solver, const struct overlaps *overlaps,
                       const struct subdomain *subdomain)
 {
-    const struct linalg_band band = band_of(solver, subdomain);
+    const struct linalg_band band = subdomain_band(solver, subdomain);
     size_t nspec = subdomain->nspec;
     int info;
 
@@ -78,7 +78,7 @@ void subdomain_invert(struct bundle_solver *solver, const struct subdomain *subd
     size_t zband = max_size(subdomain->tband, tiles_below(band, nspec, 0));
     double *inverse = solver->inverse + thread * solver->inverse_size;
     const struct inverse_tiles tiles = {inverse, zband, nspec, nwave};
-    struct linalg_band system = band_of(solver, subdomain);
+    struct linalg_band system = subdomain_band(solver, subdomain);
     int info = 1;
 
     system.zband = zband;
@@ -100,7 +100,7 @@ void subdomain_load(const struct bundle_solver *solver, const struct subdomain *
 {
     size_t nspec = subdomain->nspec, n = nspec * solver->nwave;
 
-    for (size_t i = 0; i < TILE * linalg_band_ntile(n); i++) {
+    for (size_t i = 0; i < LINALG_TILE * linalg_band_ntile(n); i++) {
         subdomain->x[i] =
             i < n ? solver->residual[(subdomain->first + i % nspec) * solver->nwave + i / nspec] : 0;
     }
@@ -127,7 +127,7 @@ double subdomain_add(struct bundle_solver *solver, const struct overlaps *overla
 double subdomain_correct(struct bundle_solver *solver, const struct overlaps *overlaps,
                          const struct subdomain *subdomain)
 {
-    const struct linalg_band band = band_of(solver, subdomain);
+    const struct linalg_band band = subdomain_band(solver, subdomain);
     int info;
 
     subdomain_load(solver, subdomain);

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "ranks/transfer.h"
@@ -22,7 +23,7 @@ struct batch_pipe {
 };
 
 /* The next task of this group, with nothing read yet, or NULL when there is none. */
-static struct work_item *next_flight(struct batch *batch)
+static struct work_item *next_item(struct batch *batch)
 {
     long task = engine_next_task(batch);
 
@@ -77,7 +78,7 @@ static void *write_frames(void *argument)
 /* Hands the next task to the reader thread. */
 static void start_reading(struct batch_pipe *pipe)
 {
-    struct work_item *item = next_flight(pipe->batch);
+    struct work_item *item = next_item(pipe->batch);
 
     pthread_mutex_lock(&pipe->mutex);
     pipe->reading = item;
@@ -142,6 +143,7 @@ static void give_to_rank(struct batch_pipe *pipe, struct work_item *item)
 enum status pipe_begin(struct batch_pipe **result, struct batch *batch, struct error *error)
 {
     struct batch_pipe *pipe = memory_zeroed(1, sizeof *pipe);
+    int failure;
 
     *result = pipe;
     if (!pipe) return memory_error(error, "reader and writer");
@@ -149,10 +151,16 @@ enum status pipe_begin(struct batch_pipe **result, struct batch *batch, struct e
     pthread_mutex_init(&pipe->mutex, NULL);
     pthread_cond_init(&pipe->changed, NULL);
     if (batch->options->io != IO_THREADS) return STATUS_OK;
-    pipe->has_reader = pthread_create(&pipe->reader, NULL, read_frames, pipe) == 0;
-    pipe->has_writer = pthread_create(&pipe->writer, NULL, write_frames, pipe) == 0;
-    if (!pipe->has_reader || !pipe->has_writer)
-        return error_set(error, STATUS_MEMORY, "the threads that read and write cannot be started");
+    failure = pthread_create(&pipe->reader, NULL, read_frames, pipe);
+    pipe->has_reader = failure == 0;
+    if (pipe->has_reader) {
+        failure = pthread_create(&pipe->writer, NULL, write_frames, pipe);
+        pipe->has_writer = failure == 0;
+    }
+    if (failure) {
+        return error_set(error, STATUS_MEMORY, "--io threads: cannot start a thread: %s: take --io off",
+                         strerror(failure));
+    }
     start_reading(pipe);
     return STATUS_OK;
 }
@@ -166,7 +174,7 @@ struct work_item *pipe_next(struct batch_pipe *pipe)
 
     switch (batch->options->io) {
     case IO_OFF:
-        item = next_flight(batch);
+        item = next_item(batch);
         if (item) work_item_read(batch, item, events);
         return item;
     case IO_THREADS:
@@ -222,7 +230,7 @@ void pipe_read_all(struct batch *batch)
     struct work_item *item;
     long task = -1;
 
-    while ((item = next_flight(batch))) {
+    while ((item = next_item(batch))) {
         double now;
 
         work_item_read(batch, item, events);

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/memory.h"
 #include "io/output.h"
 #include "ranks/transfer.h"
 #include "run/interrupt.h"
@@ -203,17 +202,22 @@ static enum status report_on_root(struct batch *batch, const struct identity *se
     FILE *file = NULL;
     enum status status = STATUS_OK;
     bool good;
+    int failure = 0;
 
     if (batch->options->timing) {
         status = output_begin(&output, batch->options->timing, error);
         if (status == STATUS_OK) file = fopen(output.temporary, "w");
+        failure = errno;
     }
     good = hear_all(batch, self, sums, file);
-    if (file) good = fclose(file) == 0 && good;
+    if (file) {
+        good = fclose(file) == 0 && good;
+        failure = errno;
+    }
     if (!batch->options->timing || status != STATUS_OK) return status;
     if (file && good) return output_commit(&output, error);
     output_abandon(&output);
-    return error_set(error, STATUS_IO, "%s: cannot be written: %s", batch->options->timing, strerror(errno));
+    return error_set(error, STATUS_IO, "%s: cannot write: %s", batch->options->timing, strerror(failure));
 }
 
 enum status batch_report(struct batch *batch, struct error *error)

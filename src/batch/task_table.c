@@ -93,12 +93,10 @@ static enum status check_words(int count, const char **word, size_t ncommon, con
         }
     }
     for (int i = COLUMNS; i < count; i++) {
-        if (is_refused(word[i]))
-            return error_set(error, STATUS_USAGE, "option %s is not for a task", word[i]);
+        if (is_refused(word[i])) return error_set(error, STATUS_USAGE, "%s: not for a task", word[i]);
     }
     for (size_t i = 0; i < ncommon; i++) {
-        if (is_refused(common[i]))
-            return error_set(error, STATUS_USAGE, "option %s is not for tasks", common[i]);
+        if (is_refused(common[i])) return error_set(error, STATUS_USAGE, "%s: not for tasks", common[i]);
     }
     return STATUS_OK;
 }
@@ -148,6 +146,18 @@ static bool ends_quotations(const char *text)
     return quote == '\0';
 }
 
+/* Splits a line into count words; the caller frees *word. */
+static enum status split_line(const char *text, int *count, const char ***word, struct error *error)
+{
+    int result;
+
+    if (!ends_quotations(text)) return error_set(error, STATUS_USAGE, "a quotation does not end");
+    result = poptParseArgvString(text, count, word);
+    if (result == 0) return STATUS_OK;
+    if (result == POPT_ERROR_MALLOC) return memory_error(error, "table of tasks");
+    return error_set(error, STATUS_USAGE, "cannot be divided into words: %s", poptStrerror(result));
+}
+
 enum status tasks_arguments(const struct tasks *tasks, size_t task, struct arguments *arguments,
                             struct error *error)
 {
@@ -157,13 +167,9 @@ enum status tasks_arguments(const struct tasks *tasks, size_t task, struct argum
     enum status status;
 
     memset(arguments, 0, sizeof *arguments);
-    if (!ends_quotations(tasks->list[task].text) ||
-        poptParseArgvString(tasks->list[task].text, &count, &word) != 0 || count == 0) {
-        status = error_set(&cause, STATUS_USAGE, "a quotation does not end");
-    } else {
-        status = check_words(count, word, tasks->ncommon, tasks->common, &cause);
-        if (status == STATUS_OK) status = parse_words(tasks, count, word, arguments, &cause);
-    }
+    status = split_line(tasks->list[task].text, &count, &word, &cause);
+    if (status == STATUS_OK) status = check_words(count, word, tasks->ncommon, tasks->common, &cause);
+    if (status == STATUS_OK) status = parse_words(tasks, count, word, arguments, &cause);
     free(word);
     if (status == STATUS_OK) return STATUS_OK;
     return error_set(error, status, "%s:%zu: %s", tasks->name, tasks->list[task].line, cause.text);

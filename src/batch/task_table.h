@@ -9,7 +9,6 @@
 
 #include <stddef.h>
 
-#include "base/log.h"
 #include "base/status.h"
 #include "extract/arguments.h"
 

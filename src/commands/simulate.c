@@ -1,4 +1,5 @@
 /* unspot simulate: a pre-processed image of a simulated science exposure, and the truth behind it. */
+#include <gsl/gsl_errno.h>
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,6 +201,7 @@ enum status simulate_command(int argc, const char **argv, struct error *error)
         {"--psf", options.psf, false}, {"--output", options.output, true}, {"--truth", options.truth, true}};
 
     if (status == STATUS_OK) status = options_outputs(files, sizeof files / sizeof files[0], error);
+    gsl_set_error_handler_off(); /* the default handler aborts the program when memory runs out */
     if (status == STATUS_OK) status = psf_file_read(options.psf, &psf, error);
     if (status == STATUS_OK) status = simulate(&options, &psf, &log, error);
     psf_free(&psf);

@@ -184,42 +184,43 @@ static bool take_gpu(int local_rank, struct device *device)
     return false;
 }
 
-static enum status take_number(const char *wish, struct device *device, struct error *error)
+static enum status take_number(const char *request, struct device *device, struct error *error)
 {
     const char *obstacle = probe_forbidden();
-    long number = strtol(wish, NULL, 10);
+    long number = strtol(request, NULL, 10);
     char problem[256];
     int count = obstacle ? 0 : omp_get_num_devices();
 
-    if (obstacle) return error_set(error, STATUS_DEVICE, "--device %s: %s", wish, obstacle);
+    if (obstacle) return error_set(error, STATUS_DEVICE, "--device %s: %s", request, obstacle);
     if (count == 0) {
         explain_no_gpu(device, "");
-        return error_set(error, STATUS_DEVICE, "--device %s: OpenMP has no device; %s", wish, device->reason);
+        return error_set(error, STATUS_DEVICE, "--device %s: OpenMP has no device; %s", request,
+                         device->reason);
     }
     if (number >= count) {
-        return error_set(error, STATUS_DEVICE, "--device %s: OpenMP has devices 0 to %d", wish, count - 1);
+        return error_set(error, STATUS_DEVICE, "--device %s: OpenMP has devices 0 to %d", request, count - 1);
     }
     if (take((int)number, device, problem, sizeof problem)) return STATUS_OK;
-    return error_set(error, STATUS_DEVICE, "--device %s: %s", wish, problem);
+    return error_set(error, STATUS_DEVICE, "--device %s: %s", request, problem);
 }
 
-enum status device_choose(const char *wish, int local_rank, struct device *device, struct error *error)
+enum status device_choose(const char *request, int local_rank, struct device *device, struct error *error)
 {
     enum status status;
 
     *device = (struct device){.memory_limit = SIZE_MAX};
     take_host(device);
     status = set_memory_limit(device, error);
-    if (status != STATUS_OK || strcmp(wish, "host") == 0) return status;
-    if (*wish && strlen(wish) < 9 && strspn(wish, "0123456789") == strlen(wish)) {
-        return take_number(wish, device, error);
+    if (status != STATUS_OK || strcmp(request, "host") == 0) return status;
+    if (*request && strlen(request) < 9 && strspn(request, "0123456789") == strlen(request)) {
+        return take_number(request, device, error);
     }
-    if (strcmp(wish, "auto") != 0 && strcmp(wish, "gpu") != 0) {
-        return error_set(error, STATUS_USAGE, "--device %s: expected auto, host, gpu or a number", wish);
+    if (strcmp(request, "auto") != 0 && strcmp(request, "gpu") != 0) {
+        return error_set(error, STATUS_USAGE, "--device %s: expected auto, host, gpu or a number", request);
     }
     if (take_gpu(local_rank, device)) return STATUS_OK;
     take_host(device);
-    if (strcmp(wish, "auto") == 0) return STATUS_OK;
+    if (strcmp(request, "auto") == 0) return STATUS_OK;
     return error_set(error, STATUS_DEVICE, "--device gpu: %s; --device auto would take the CPU",
                      device->reason);
 }

@@ -39,7 +39,7 @@ struct device {
  *           work.
  * Anything else is STATUS_USAGE, and so is an UNSPOT_DEVICE_MEMORY that is no size. The ranks of one node,
  * which are numbered by local_rank, share its GPUs. "Works" means that a whole team has run on it. */
-enum status device_choose(const char *wish, int local_rank, struct device *device, struct error *error);
+enum status device_choose(const char *request, int local_rank, struct device *device, struct error *error);
 
 /* Calls print with a name and a value for each device, image and library that there is, and says what is
  * wrong with it, for `unspot info`. The device in use stays the same. */

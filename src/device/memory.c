@@ -13,9 +13,9 @@
 
 static bool is_poisoned(void)
 {
-    const char *wish = getenv("UNSPOT_DEVICE_POISON");
+    const char *value = getenv("UNSPOT_DEVICE_POISON");
 
-    return wish && strcmp(wish, "1") == 0;
+    return value && strcmp(value, "1") == 0;
 }
 
 /* Failures are not reported here, as the next copy fails as well. */

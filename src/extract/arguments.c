@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "extract/options.h"
 #include "run/options.h"
 
@@ -61,7 +62,7 @@ static struct arguments default_arguments(void)
 static enum status fill_in(char **string, const char *value, struct error *error)
 {
     if (!*string) *string = strdup(value);
-    return *string ? STATUS_OK : error_set(error, STATUS_MEMORY, "out of memory for the command line");
+    return *string ? STATUS_OK : memory_error(error, "command line");
 }
 
 enum status arguments_parse(int argc, const char **argv, struct arguments *arguments, struct error *error)

@@ -174,7 +174,7 @@ static void take_result(struct bundle_load *load, struct pending_patch *pending,
 /* Notes where the time of a chunk went. */
 static void add_times(struct timing *timing, const struct offload_results *results, size_t npatch)
 {
-    timing_count(timing, STAGE_NORMAL, results->normal_seconds, npatch);
+    timing_count(timing, STAGE_NORMAL_EQUATIONS, results->normal_equations_seconds, npatch);
     timing_count(timing, STAGE_SOLVE, results->solve_seconds, npatch);
     timing_count(timing, STAGE_QUALITY, results->quality_seconds, npatch);
     timing_count(timing, STAGE_COPY, results->copy_seconds, 1);

@@ -5,12 +5,15 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/minmax.h"
+#include "extract/attempts.h"
 #include "omp/banded.h"
 #include "omp/dense.h"
 #include "omp/normal_equations.h"
 #include "omp/quality.h"
 
-/* The banded solver may leave a patch to the dense one, so that there is room for the larger of both. */
+/* Bytes for any attempt at any patch: the banded solver may leave one to the dense solver, unless it is too
+ * large for that. SIZE_MAX when no solver can do it. */
 static size_t solver_bytes(const struct job *job)
 {
     const struct linalg *linalg = job->in.options->linalg;
@@ -18,8 +21,17 @@ static size_t solver_bytes(const struct job *job)
     const size_t dense = dense_bytes(linalg, &largest, job->frame->ndiag);
     const size_t banded = banded_bytes(linalg, &largest, job->frame->ndiag);
 
-    if (job->in.options->solver == SOLVER_DENSE) return dense;
-    return dense == SIZE_MAX || (banded != SIZE_MAX && banded > dense) ? banded : dense;
+    if (attempt_first(job->in.options, &largest, job->frame->ndiag).method == METHOD_DENSE) return dense;
+    return dense == SIZE_MAX ? banded : max_size(banded, dense);
+}
+
+static enum status check_patch_size(const struct job *job, struct error *error)
+{
+    if (solver_bytes(job) != SIZE_MAX) return STATUS_OK;
+    return error_set(error, STATUS_USAGE,
+                     "--nwavestep %zu: a patch of %zu spectra and %zu wavelengths is too large for the dense "
+                     "solver: take fewer wavelengths",
+                     job->in.options->plan.nwavestep, job->plan.patch_nspec, job->plan.patch_nwave);
 }
 
 static bool alloc_result(struct patch_result *result, const struct plan *plan, size_t ndiag)
@@ -81,7 +93,7 @@ static enum status alloc_frame(struct job *job, struct error *error)
         job->strip = memory_zeroed(plan_widest_bundle(&job->plan), job->pixels.ny * sizeof(double));
         if (!job->strip) return memory_error(error, "model image");
     }
-    return extract_frame_alloc(job->frame, options, job->in.psf, columns, job->in.preproc->ny, error);
+    return extraction_frame_alloc(job->frame, options, job->in.psf, columns, job->in.preproc->ny, error);
 }
 
 enum status job_begin(struct job *job, const struct extraction *in, struct frame *frame, struct error *error)
@@ -93,7 +105,8 @@ enum status job_begin(struct job *job, const struct extraction *in, struct frame
     *job = (struct job){
         .in = *in, .pixels = {preproc->nx, preproc->ny, preproc->image, preproc->ivar}, .frame = frame};
     status = plan_make(&job->plan, &in->options->plan, in->psf, error);
-    return status == STATUS_OK ? alloc_frame(job, error) : status;
+    if (status == STATUS_OK) status = alloc_frame(job, error);
+    return status == STATUS_OK ? check_patch_size(job, error) : status;
 }
 
 enum status job_alloc_host(struct job *job, struct error *error)

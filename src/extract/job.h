@@ -3,13 +3,15 @@
 #ifndef UNSPOT_EXTRACT_JOB_H
 #define UNSPOT_EXTRACT_JOB_H
 
-#include "extract/frame.h"
+#include "extract/extraction.h"
+#include "extract/plan.h"
 #include "omp/bundle_solver.h"
 #include "omp/model.h"
 #include "omp/overlaps.h"
 #include "omp/patch.h"
 #include "omp/solver.h"
 #include "omp/spots.h"
+#include "run/timing.h"
 
 /* What one thread needs for any patch of the plan; allocated once a frame. */
 struct worker {

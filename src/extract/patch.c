@@ -61,12 +61,12 @@ static enum outcome solve_patch(struct worker *worker, const struct job *job, co
     const struct bundle_view bundle = {&job->spots, &job->overlaps, &job->pixels};
     struct normal_equations normal;
     enum outcome outcome;
-    double now = timing_start(STAGE_NORMAL);
+    double now = timing_start(STAGE_NORMAL_EQUATIONS);
 
     normal_equations_place(&normal, patch->nspec, patch->nwave, patch->wave_halfwidth,
                            worker->normal_equations);
     normal_equations_sum(&normal, patch, &bundle, worker->scratch);
-    timing_add(&worker->timing, STAGE_NORMAL, now, 1);
+    timing_add(&worker->timing, STAGE_NORMAL_EQUATIONS, now, 1);
     now = timing_start(STAGE_SOLVE);
     outcome = solve(worker, job, patch, &normal);
     timing_add(&worker->timing, STAGE_SOLVE, now, 1);

@@ -6,7 +6,8 @@
 #include "base/median.h"
 #include "base/memory.h"
 
-/* Sets value[SCORES] from wavelengths first ... first + n - 1 of a spectrum. scratch[3][n] is overwritten. */
+/* Sets value[FRAME_SCORES] from wavelengths first ... first + n - 1 of a spectrum. scratch[3][n] is
+ * overwritten. */
 static void score_spectrum(const struct frame *frame, size_t spec, size_t first, size_t n, double *scratch,
                            double *value)
 {
@@ -56,7 +57,7 @@ enum status scores_compute(const struct frame *frame, double *value, struct fram
         complete = scratch != NULL;
 #pragma omp for schedule(static)
         for (size_t s = 0; s < frame->nspec; s++) {
-            if (scratch) score_spectrum(frame, s, first, n, scratch, value + SCORES * s);
+            if (scratch) score_spectrum(frame, s, first, n, scratch, value + FRAME_SCORES * s);
         }
         free(scratch);
     }

@@ -71,7 +71,7 @@ static enum status write_frame(const struct session *session, const struct keywo
 {
     const struct frame *frame = &session->frame;
     struct frame_scores scores;
-    double *value = memory_zeroed(frame->nspec, SCORES * sizeof(double));
+    double *value = memory_zeroed(frame->nspec, FRAME_SCORES * sizeof(double));
     enum status status;
     size_t count = 0;
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "io/output.h"
 #include "io/path.h"
 
@@ -43,7 +44,7 @@ enum status options_parse(const struct command_line *line, struct error *error)
             status =
                 error_set(error, STATUS_USAGE, "\"%s\": unexpected argument (see %s --help)", argument, name);
         } else if (!(line->arguments[count++] = strdup(argument))) {
-            status = error_set(error, STATUS_MEMORY, "out of memory for the command line");
+            status = memory_error(error, "command line");
         }
     }
     if (status == STATUS_OK && count < line->min) {

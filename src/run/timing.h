@@ -15,7 +15,7 @@
     X(PLAN, "plan")                                                                                          \
     X(SPOTS, "spots")                                                                                        \
     X(OVERLAPS, "overlaps")                                                                                  \
-    X(NORMAL, "normal_equations")                                                                            \
+    X(NORMAL_EQUATIONS, "normal_equations")                                                                  \
     X(SOLVE, "solve")                                                                                        \
     X(QUALITY, "quality")                                                                                    \
     X(COPY, "device_copy")                                                                                   \

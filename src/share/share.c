@@ -208,8 +208,8 @@ static enum status begin_as_root(const struct share *share, struct session *sess
                                  struct beginning *beginning, struct error *error)
 {
     const struct span columns = {0, session->preproc.nx};
-    enum status status = extract_frame_alloc(&session->frame, &session->options, &session->psf, columns,
-                                             session->preproc.ny, error);
+    enum status status = extraction_frame_alloc(&session->frame, &session->options, &session->psf, columns,
+                                                session->preproc.ny, error);
     struct transfer packed = transfer_pack();
 
     transfer_psf(&packed, &session->psf);

@@ -4,7 +4,6 @@
 
 #include "base/grid.h"
 #include "omp/spots.h"
-#include "run/options.h"
 #include "simulate/simulation.h"
 #include "simulate/synthetic_psf.h"
 

@@ -6,7 +6,6 @@
 
 #include "base/memory.h"
 #include "simulate/simulation.h"
-#include "simulate/synthetic_psf.h"
 
 static const double sky_continuum = 25;     /* photons per Angstrom */
 static const double sky_line_sigma = 0.4;   /* Angstrom: narrow, the width on the CCD is the PSF's */
