@@ -31,7 +31,7 @@ done
 help_of "info" '^compiler ' "$UNSPOT" info
 for option in '-i, --input' '-p, --psf' '-o, --output' '-m, --model' '-w, --wavelength' '-s, --specmin' \
     '-n, --nspec' '-r, --regularize' --bundlesize --nsubbundles --nwavestep --wavepad --wavepad-frac \
-    --pixpad-frac --psferr --loglevel --threads --patch --solver --device --timing --progress; do
+    --pixpad-frac --psferr --bad2dfit --loglevel --threads --patch --solver --device --timing --progress; do
     help_of "extract --help names $option" "^ +$option=[A-Z]" "$UNSPOT" extract --help
 done
 
@@ -122,6 +122,7 @@ done
 extract '-n 99999999999: .*too large' -n 99999999999
 extract '--loglevel loud: expected debug, info, warn or error' --loglevel loud
 extract '--solver magic: expected banded or dense' --solver magic
+extract '--bad2dfit median: expected robust or desispec' --bad2dfit median
 extract '--patch quilt: expected step or bundle' --patch quilt
 extract '--patch bundle: .*--solver banded' --patch bundle --solver dense
 extract '--backend abacus: expected lapack or ref' --backend abacus

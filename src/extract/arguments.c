@@ -17,6 +17,7 @@ void arguments_free(struct arguments *arguments)
     free(arguments->loglevel);
     free(arguments->timing);
     free(arguments->progress);
+    free(arguments->bad2dfit);
     free(arguments->patch);
     free(arguments->solver);
     free(arguments->device);
@@ -99,6 +100,10 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
          "fractional error of the PSF, for chi2pix only; without it: the PSF's PSFERR, else 0.01", "X"},
         {"maskbits", 0, POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->maskbits, 0,
          "bits of MASK that make a pixel unusable: -1 all (as spex), 767 as desi_extract_spectra", "N"},
+        {"bad2dfit", 0, POPT_ARG_STRING, &arguments->bad2dfit, 0,
+         "the rule of the mask bit BAD2DFIT: robust (the default), or desispec, which misses defects along a "
+         "whole fiber",
+         "RULE"},
         {"patch", 0, POPT_ARG_STRING, &arguments->patch, 0,
          "step: solve patches of --nwavestep wavelengths (the default, as gpu_specter); bundle: solve a "
          "bundle as one "
@@ -131,6 +136,7 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
 
     *arguments = default_arguments();
     status = options_parse(&line, error);
+    if (status == STATUS_OK) status = fill_in(&arguments->bad2dfit, "robust", error);
     if (status == STATUS_OK) status = fill_in(&arguments->patch, "step", error);
     if (status == STATUS_OK) status = fill_in(&arguments->solver, "banded", error);
     if (status == STATUS_OK) status = fill_in(&arguments->device, device ? device : "auto", error);

@@ -9,7 +9,7 @@ struct arguments {
     char *input, *psf, *output, *model; /* file names; model may be NULL */
     char *wavelength;                   /* "WMIN,WMAX,DW" or NULL */
     char *timing;                       /* file name or NULL */
-    char *patch, *solver, *device, *backend, *progress, *loglevel;
+    char *bad2dfit, *patch, *solver, *device, *backend, *progress, *loglevel;
     int specmin, nspec, bundlesize, nsubbundles, nwavestep, wavepad, threads, maskbits;
     double regularize, wavepad_frac, pixpad_frac;
     double psferr; /* psferr_of_psf (extract/options.h): not given */

@@ -89,7 +89,7 @@ enum status extract_frame(const struct extraction *in, struct frame *frame, stru
     if (status == STATUS_OK && !in->options->part) {
         double now = timing_start(STAGE_FINISH);
 
-        status = mask_frame(frame, error);
+        status = mask_frame(frame, in->options, error);
         timing_add(timing, STAGE_FINISH, now, 1);
     }
     timing->extract_seconds = timing_now() - start;

@@ -2,96 +2,8 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
-#include "base/median.h"
-#include "base/memory.h"
-#include "base/minmax.h"
 #include "omp/overlaps.h"
-
-/* BAD2DFIT where chi2pix is more than this many times the median of its wavelength and of its fiber: an
- * absolute limit would flag every bright sky line (desispec, 2026). */
-static const double bad_fit_factor = 5;
-
-enum { WAVES = 8 }; /* wavelengths that are gathered at a time: a cache line of each spectrum */
-
-struct medians {
-    double *fiber;        /* [spec] */
-    double *wave;         /* [wave] where it is asked for, else 0 */
-    unsigned char *asked; /* [wave] whether any bin is above its fiber's limit */
-};
-
-/* Finds the median of one fiber, and notes at which wavelengths the median over the
- * fibers is needed as well. */
-static void find_fiber_median(const struct frame *frame, size_t spec, struct medians *medians,
-                              double *scratch)
-{
-    const double *chi2pix = frame->chi2pix + spec * frame->nwave;
-    double limit;
-
-    medians->fiber[spec] = median(chi2pix, frame->nwave, scratch);
-    limit = bad_fit_factor * medians->fiber[spec];
-    for (size_t w = 0; w < frame->nwave; w++) {
-        if (chi2pix[w] > limit) {
-#pragma omp atomic write
-            medians->asked[w] = 1;
-        }
-    }
-}
-
-/* The medians of wavelengths `wave` and the next ones, where they are asked for;
- * scratch[WAVES + 2][nspec]. */
-static void find_wave_medians(const struct frame *frame, size_t wave, struct medians *medians,
-                              double *scratch)
-{
-    size_t n = min_size(WAVES, frame->nwave - wave), nspec = frame->nspec;
-    bool any = false;
-
-    for (size_t i = 0; i < n; i++) any |= medians->asked[wave + i] != 0;
-    if (!any) return;
-    for (size_t s = 0; s < nspec; s++) {
-        for (size_t i = 0; i < n; i++) scratch[i * nspec + s] = frame->chi2pix[s * frame->nwave + wave + i];
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (medians->asked[wave + i])
-            medians->wave[wave + i] = median(scratch + i * nspec, nspec, scratch + WAVES * nspec);
-    }
-}
-
-static bool find_medians(const struct frame *frame, struct medians *medians)
-{
-    size_t size = max_size(2 * frame->nwave, (WAVES + 2) * frame->nspec);
-    int complete = 1;
-
-#pragma omp parallel reduction(&& : complete)
-    {
-        double *scratch = memory_raw(size, sizeof *scratch);
-
-        complete = scratch != NULL;
-#pragma omp for schedule(static)
-        for (size_t s = 0; s < frame->nspec; s++) {
-            if (scratch) find_fiber_median(frame, s, medians, scratch);
-        }
-#pragma omp for schedule(dynamic, 4)
-        for (size_t w = 0; w < frame->nwave; w += WAVES) {
-            if (scratch) find_wave_medians(frame, w, medians, scratch);
-        }
-        free(scratch);
-    }
-    return complete;
-}
-
-static void flag_bad_fits(struct frame *frame, size_t spec, const struct medians *medians)
-{
-    const double *chi2pix = frame->chi2pix + spec * frame->nwave;
-    uint32_t *mask = frame->mask + spec * frame->nwave;
-    double limit = bad_fit_factor * medians->fiber[spec];
-
-    for (size_t w = 0; w < frame->nwave; w++) {
-        if (chi2pix[w] > limit && chi2pix[w] > bad_fit_factor * medians->wave[w])
-            mask[w] |= SPECMASK_BAD2DFIT;
-    }
-}
 
 /* Row `wave` of R becomes the identity's: a valid row, so that nothing downstream divides by 0. */
 static void set_identity_row(struct frame *frame, size_t spec, size_t wave)
@@ -206,13 +118,12 @@ static bool is_model_finite(const struct frame *frame)
 }
 
 /* Does all that is done to each spectrum alone. False when a number is not finite. */
-static bool mask_spectra(struct frame *frame, const struct medians *medians)
+static bool mask_spectra(struct frame *frame)
 {
     int finite = 1;
 
 #pragma omp parallel for schedule(static) reduction(&& : finite)
     for (size_t spec = 0; spec < frame->nspec; spec++) {
-        flag_bad_fits(frame, spec, medians);
         flag_cut_rows(frame, spec);
         flag_pixels(frame, spec);
         mark_empty_bins(frame, spec);
@@ -221,22 +132,11 @@ static bool mask_spectra(struct frame *frame, const struct medians *medians)
     return finite;
 }
 
-enum status mask_frame(struct frame *frame, struct error *error)
+enum status mask_frame(struct frame *frame, const struct extract_options *options, struct error *error)
 {
-    struct medians medians = {.fiber = memory_zeroed(frame->nspec, sizeof *medians.fiber),
-                              .wave = memory_zeroed(frame->nwave, sizeof *medians.wave),
-                              .asked = memory_zeroed(frame->nwave, sizeof *medians.asked)};
-    enum status status = STATUS_OK;
+    enum status status = bad_fits_flag(frame, options->bad_fit_rule, options->psferr, error);
 
-    if (!medians.fiber || !medians.wave || !medians.asked || !find_medians(frame, &medians)) {
-        status = memory_error(error, "medians of chi2pix");
-    } else if (!mask_spectra(frame, &medians) || !is_model_finite(frame)) {
-        status =
-            error_set(error, STATUS_NUMERIC,
-                      "the extraction gave a value that is not finite; please report this, with the input");
-    }
-    free(medians.fiber);
-    free(medians.wave);
-    free(medians.asked);
-    return status;
+    if (status != STATUS_OK || (mask_spectra(frame) && is_model_finite(frame))) return status;
+    return error_set(error, STATUS_NUMERIC,
+                     "the extraction gave a value that is not finite; please report this, with the input");
 }

@@ -4,9 +4,11 @@
 
 #include "base/frame.h"
 #include "base/status.h"
+#include "extract/options.h"
 
 /* Sets desispec's mask bits from pixmask_fraction and chi2pix (io/README.md), gives each bin with ivar 0 a
- * mask and the identity's row of R, and makes sure that every number is finite: STATUS_NUMERIC otherwise. */
-enum status mask_frame(struct frame *frame, struct error *error);
+ * mask and the identity's row of R, and makes sure that every number is finite: STATUS_NUMERIC otherwise.
+ * options: those that the frame was extracted with; of them psferr and the rule of BAD2DFIT count. */
+enum status mask_frame(struct frame *frame, const struct extract_options *options, struct error *error);
 
 #endif

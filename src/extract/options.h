@@ -8,6 +8,7 @@
 #include "base/psf.h"
 #include "base/status.h"
 #include "device/device.h"
+#include "extract/bad_fits.h"
 #include "extract/plan.h"
 #include "linalg/linalg.h"
 
@@ -23,6 +24,7 @@ struct extract_options {
     bool model;        /* the model image is made, too */
     bool part; /* of a frame that is put together elsewhere: its mask is left to do there, and the model
                   has only the columns that these spectra's bundles touch */
+    enum bad_fit_rule bad_fit_rule;
     enum solver solver;
     const struct linalg *linalg;        /* on the host */
     struct device device;               /* where the patches are solved */

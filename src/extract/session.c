@@ -37,6 +37,11 @@ static enum status options_of(const struct arguments *arguments, struct extract_
         options->solver = SOLVER_DENSE;
     else if (strcmp(arguments->solver, "banded") != 0)
         return error_set(error, STATUS_USAGE, "--solver %s: expected banded or dense", arguments->solver);
+    if (strcmp(arguments->bad2dfit, "desispec") == 0)
+        options->bad_fit_rule = BAD_FIT_DESISPEC;
+    else if (strcmp(arguments->bad2dfit, "robust") != 0)
+        return error_set(error, STATUS_USAGE, "--bad2dfit %s: expected robust or desispec",
+                         arguments->bad2dfit);
     plan->whole_bundles = strcmp(arguments->patch, "bundle") == 0;
     if (!plan->whole_bundles && strcmp(arguments->patch, "step") != 0)
         return error_set(error, STATUS_USAGE, "--patch %s: expected step or bundle", arguments->patch);

@@ -19,11 +19,11 @@ static void describe_options(const struct session *session, char *text, size_t s
     snprintf(
         text, size,
         "wavelength=%.10g,%.10g,%.10g specmin=%zu nspec=%zu bundlesize=%zu nsubbundles=%zu nwavestep=%zu "
-        "wavepad=%zu pixpad-frac=%g regularize=%g psferr=%g maskbits=%d patch=%s solver=%s",
+        "wavepad=%zu pixpad-frac=%g regularize=%g psferr=%g maskbits=%d bad2dfit=%s patch=%s solver=%s",
         plan->wave_min, plan->wave_max, plan->wave_step, plan->spectra.first, plan->spectra.count,
         plan->bundlesize, plan->nsubbundles, plan->nwavestep, plan->wavepad, plan->pixpad_frac,
         session->options.regularize, session->options.psferr, session->arguments->maskbits,
-        session->arguments->patch, session->arguments->solver);
+        session->arguments->bad2dfit, session->arguments->patch, session->arguments->solver);
 }
 
 void session_identity(const struct session *session, struct keywords *keywords)

@@ -185,7 +185,7 @@ static enum status extract_as_root(struct share *share, struct session *session,
     if (status == STATUS_OK) {
         double begin = now;
 
-        status = mask_frame(&session->frame, error);
+        status = mask_frame(&session->frame, &session->options, error);
         note(task, EVENT_FINISH, now);
         timing_add(&session->timing, STAGE_FINISH, begin, 1);
     }
