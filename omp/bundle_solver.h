@@ -18,6 +18,7 @@
 #include "linalg/linalg.h"
 #include "omp/decorrelate.h"
 #include "omp/overlaps.h"
+#include "omp/solver.h"
 
 /* The largest error of flux, in units of its sigma, that cutting an S_s at the edge of its band may cause: a
  * thousandth of what a seam between patches costs. */
@@ -56,10 +57,10 @@ enum status bundle_solver_alloc(struct bundle_solver *solver, const struct linal
 void bundle_solver_free(struct bundle_solver *solver);
 
 /* Solves the bundle whose overlaps these are on all threads, and takes the square roots of spectra first ...
- * last - 1. regularize: see solver_prior_of(). False when a subdomain's matrix is singular or when the rounds
+ * last - 1. False when a subdomain's matrix is singular or when the rounds
  * do not converge: the bundle must then be solved in patches. */
-bool bundle_solver_solve(struct bundle_solver *solver, const struct overlaps *overlaps, double regularize,
-                         size_t first, size_t last);
+bool bundle_solver_solve(struct bundle_solver *solver, const struct overlaps *overlaps,
+                         struct prior_rule rule, size_t first, size_t last);
 
 /* Copies out what belongs to a patch: the solution of all its bins, and flux, ivar and resolution of the
  * spectra `core`, which are counted within the patch's core. False when one of these is not precise there.

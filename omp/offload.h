@@ -18,6 +18,7 @@
 #include "omp/model.h"
 #include "omp/overlaps.h"
 #include "omp/patch.h"
+#include "omp/solver.h"
 #include "omp/spots.h"
 
 /* The sizes of a frame. */
@@ -117,8 +118,8 @@ struct offload_patches {
     size_t npatch;
     const struct patch *patch; /* [npatch] */
     const unsigned *bundle;    /* [npatch] the number of each patch's bundle among those held */
-    double regularize;         /* see solver_prior_of() */
-    double psferr;             /* fractional error of the PSF, see omp/quality.h */
+    struct prior_rule prior;
+    double psferr; /* fractional error of the PSF, see omp/quality.h */
 };
 
 /* The results of patches that were solved together. The arrays are the host's and last until the next patches

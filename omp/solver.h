@@ -44,26 +44,35 @@ static inline bool is_regular_pivot(double factor, double diagonal)
     return factor * factor > singular * diagonal;
 }
 
-/* The prior of a bin, which gpu_specter adds to the diagonal of M so that bins with little light do not make
- * it singular (omp/README.md, "The mathematics"): α² + 1e-15, with α = φmin - φ where φ < φmin = 1e-4 max φ,
- * and α = regularize elsewhere. weight is φ = Aᵀ w of the bin, largest is the largest φ around it. */
-static inline double solver_prior_of(double weight, double largest, double regularize)
-{
-    double missing = 1e-4 * largest - weight, alpha = missing > 0 ? missing : regularize;
+/* What the prior of a frame's bins follows from. */
+struct prior_rule {
+    double regularize; /* the square root of what is added where there is light, 1/electron */
+    double unit;       /* the unit of weights, 1/electron²: 1 for an image with the usual noise of DESI's */
+};
 
-    return alpha * alpha + 1e-15;
+/* The prior of a bin, which is added to the diagonal of M so that bins with little light do not make it
+ * singular (omp/README.md, "The mathematics"). weight is φ = Aᵀ w of the bin, largest is the largest φ around
+ * it. gpu_specter adds α² + 1e-15, with α = φmin - φ where φ < φmin = 1e-4 max φ, and α = regularize
+ * elsewhere. A weight's square and 1e-15 are weights only in a unit, without which the solution would depend
+ * on whether the image is in electrons. */
+static inline double solver_prior_of(double weight, double largest, struct prior_rule rule)
+{
+    const double missing = 1e-4 * largest - weight;
+
+    return (missing > 0 ? missing * missing / rule.unit : rule.regularize * rule.regularize) +
+           1e-15 * rule.unit;
 }
 
 /* The priors of the n bins of a patch, prior[n] from weight[n], by the members of a team. Returns the largest
  * weight. shared: [TEAM_SIZE], or NULL on a CPU. */
-TEAM_BODY double solver_prior(struct member member, size_t n, const double *weight, double regularize,
+TEAM_BODY double solver_prior(struct member member, size_t n, const double *weight, struct prior_rule rule,
                               double *shared, double *prior)
 {
     double largest = 0;
 
     for (team_share(member, i, n)) largest = weight[i] > largest ? weight[i] : largest;
     largest = team_largest(member, largest, shared);
-    for (team_share(member, i, n)) prior[i] = solver_prior_of(weight[i], largest, regularize);
+    for (team_share(member, i, n)) prior[i] = solver_prior_of(weight[i], largest, rule);
     team_sync(member);
     return largest;
 }

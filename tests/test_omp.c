@@ -291,17 +291,24 @@ static void normal_equations_are_those_of_the_projection(void **state)
 
 static void prior_follows_the_light(void **state)
 {
-    double weight[4] = {1, 0.5, 5e-5, 0}, prior[4];
+    static const double units[] = {1, 0.1, 1e-24, 1e18};
 
     (void)state;
-    solver_prior(team_of_one(), 4, weight, 0, NULL, prior);
-    assert_near(prior[0], 1e-15, 1e-30);
-    assert_near(prior[1], 1e-15, 1e-30);
-    assert_near(prior[2], 2.5e-9 + 1e-15, 1e-22);
-    assert_near(prior[3], 1e-8 + 1e-15, 1e-22);
-    solver_prior(team_of_one(), 4, weight, 0.1, NULL, prior);
-    assert_near(prior[0], 1e-2 + 1e-15, 1e-16);
-    assert_near(prior[3], 1e-8 + 1e-15, 1e-22);
+    for (int k = 0; k < 4; k++) {
+        const double u = units[k], weight[4] = {u, 0.5 * u, 5e-5 * u, 0};
+        struct prior_rule rule = {.unit = u};
+        double prior[4];
+
+        assert_true(solver_prior(team_of_one(), 4, weight, rule, NULL, prior) == u);
+        assert_near(prior[0] / u, 1e-15, 1e-30);
+        assert_near(prior[1] / u, 1e-15, 1e-30);
+        assert_near(prior[2] / u, 2.5e-9 + 1e-15, 1e-22);
+        assert_near(prior[3] / u, 1e-8 + 1e-15, 1e-22);
+        rule.regularize = 0.1 * sqrt(u);
+        solver_prior(team_of_one(), 4, weight, rule, NULL, prior);
+        assert_near(prior[0] / u, 1e-2 + 1e-15, 1e-16);
+        assert_near(prior[3] / u, 1e-8 + 1e-15, 1e-22);
+    }
 }
 
 /* The result for the scene's patch: a core of 2 spectra and 10 wavelengths, 11 diagonals. */
@@ -329,7 +336,7 @@ static enum solved solve_scene(const char *backend, const struct normal_equation
     enum solved solved;
 
     work.memory = memory_zeroed(work.bytes, 1);
-    solver_prior(team_of_one(), NSPEC * NWAVE, normal->weight, 0, NULL, prior);
+    solver_prior(team_of_one(), NSPEC * NWAVE, normal->weight, (struct prior_rule){.unit = 1}, NULL, prior);
     solved = dense_solve(&system, work, &result);
     free(work.memory);
     return solved;
@@ -357,7 +364,7 @@ static void dense_solution_solves_and_decorrelates(void **state)
     }
     for (int i = 0; i < 2 * 11 * 10; i++)
         assert_near(results[0].resolution[i], results[1].resolution[i], 2e-7);
-    solver_prior(team_of_one(), NSPEC * NWAVE, normal.weight, 0, NULL, prior);
+    solver_prior(team_of_one(), NSPEC * NWAVE, normal.weight, (struct prior_rule){.unit = 1}, NULL, prior);
     for (size_t i = 0; i < NSPEC * NWAVE; i++) { /* (M + prior) x = y */
         double sum = prior[i] * solution->deconvolved[i % NSPEC * NWAVE + i / NSPEC];
 

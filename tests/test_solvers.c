@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -117,12 +118,86 @@ static void ill_conditioned_patches_go_to_the_dense_solver(void **state)
     exposure_drop(&exposure);
 }
 
+static void exposure_scale(struct exposure *exposure, float unit)
+{
+    for (size_t i = 0; i < exposure->image.nx * exposure->image.ny; i++) {
+        exposure->image.image[i] *= unit;
+        exposure->image.ivar[i] /= unit;
+        exposure->image.ivar[i] /= unit;
+    }
+}
+
+/* Gives a fiber the spots of another, so that the two cannot be told apart. */
+static void exposure_copy_fiber(struct exposure *exposure, size_t from, size_t to)
+{
+    struct psf *psf = &exposure->psf;
+    struct legendre *fixed[] = {&psf->x, &psf->y, &psf->sigmax, &psf->sigmay};
+    const size_t ngh = (psf->degx + 1) * (psf->degy + 1);
+
+    for (size_t k = 0; k < 4 + ngh; k++) {
+        struct legendre *series = k < 4 ? fixed[k] : &psf->gh[k - 4];
+
+        memcpy(series->coef + to * series->ncoef, series->coef + from * series->ncoef,
+               series->ncoef * sizeof(double));
+    }
+}
+
+static void assert_same_but_for_unit(const struct frame *frame, const struct frame *scaled, double unit)
+{
+    const size_t n = frame->nspec * frame->nwave;
+
+    for (size_t i = 0; i < n; i++) {
+        assert_true(scaled->flux[i] == frame->flux[i] * unit);
+        assert_true(scaled->ivar[i] == frame->ivar[i] / unit / unit);
+        assert_true(scaled->chi2pix[i] == frame->chi2pix[i]);
+        assert_int_equal(scaled->mask[i], frame->mask[i]);
+    }
+    for (size_t i = 0; i < n * frame->ndiag; i++) assert_true(scaled->resolution[i] == frame->resolution[i]);
+}
+
+/* About 1e-9, 1e5 and 1e12, as powers of 4: these multiply without rounding, and so do the fourth roots of
+ * their squares, so that not a bit may change but for the unit. Two fibers have the same spots: what
+ * regularises their patches has a unit as well. */
+static void unit_of_the_image_does_not_matter(void **state)
+{
+    static const float units[] = {0x1p-30f, 0x1p16f, 0x1p40f};
+    const struct extract_options ways[] = {
+        {.solver = SOLVER_BANDED}, {.solver = SOLVER_DENSE}, {.plan.whole_bundles = true}};
+
+    (void)state;
+    for (size_t i = 0; i < 9; i++) {
+        const float unit = units[i % 3];
+        struct exposure exposure;
+        struct extract_options options;
+        struct timing timing[2];
+        struct frame frame, scaled;
+
+        exposure_simulate(&exposure, 'r', 6500);
+        exposure_mask(&exposure, 15, 6540, 30, 35); /* a dead block */
+        exposure_mask(&exposure, 8, 6540, 17, 0);   /* a fiber without a usable pixel */
+        exposure_copy_fiber(&exposure, 21, 22);
+        options = exposure_options(&exposure);
+        options.solver = ways[i / 3].solver;
+        options.plan.whole_bundles = ways[i / 3].plan.whole_bundles;
+        frame = exposure_extract(&exposure, &options, &timing[0]);
+        exposure_scale(&exposure, unit);
+        scaled = exposure_extract(&exposure, &options, &timing[1]);
+        assert_same_but_for_unit(&frame, &scaled, (double)unit);
+        assert_true(timing[0].nregularised > 0);
+        assert_int_equal(timing[0].nregularised, timing[1].nregularised);
+        frame_free(&frame);
+        frame_free(&scaled);
+        exposure_drop(&exposure);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cameras_agree),
         cmocka_unit_test(masked_pixels_agree),
         cmocka_unit_test(regularised_frames_agree),
+        cmocka_unit_test(unit_of_the_image_does_not_matter),
         cmocka_unit_test(ill_conditioned_patches_go_to_the_dense_solver),
     };
 

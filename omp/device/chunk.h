@@ -13,7 +13,8 @@ struct patch_chunk {
     size_t n, rows;                            /* unknowns of a patch; the same in whole tiles */
     struct bandwidths bandwidths;              /* c: the largest of any patch */
     size_t first_of[LINALG_ROOT_BAND_MAX + 1]; /* [c] the first patch of bandwidth c; npatch: there is none */
-    double regularize, psferr;                 /* see struct offload_patches */
+    struct prior_rule prior_rule;              /* see struct offload_patches */
+    double psferr;
     struct pixels pixels;
     const struct spots *spots;       /* [bundle] */
     const struct overlaps *overlaps; /* [bundle] */

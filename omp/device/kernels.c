@@ -29,7 +29,7 @@ TEAM_BODY void fill_patch(struct member member, const struct patch_chunk *chunk,
         normal_equations_fill_by_lanes(member, &normal, chunk->patch + k, &bundle, scratch,
                                        scratch + LANE_EXCHANGE);
     }
-    largest = solver_prior(member, n, normal.weight, chunk->regularize, shared, prior);
+    largest = solver_prior(member, n, normal.weight, chunk->prior_rule, shared, prior);
     if (member.index == 0) chunk->results.largest[k] = largest;
     if (chunk->shape.dense) {
         const struct filled_system filled = {chunk->filled.matrix + k * n * n, chunk->filled.x + k * n,

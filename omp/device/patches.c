@@ -55,7 +55,7 @@ static bool place_chunk(struct offload *offload, const struct offload_patches *p
     if (bytes > offload->arena_bytes) return false;
     device_poison(offload->arena, bytes);
     find_bands(patches->patch, chunk);
-    chunk->regularize = patches->regularize;
+    chunk->prior_rule = patches->prior;
     chunk->psferr = patches->psferr;
     chunk->pixels = offload->pixels;
     chunk->spots = offload->bundle_spots;

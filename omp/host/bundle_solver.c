@@ -258,7 +258,7 @@ static void take_bundle_roots(struct bundle_solver *solver, size_t band, bool is
 /* Computes the prior (omp/README.md, "The mathematics"). As in a patch, a bin is compared with the brightest
  * one around it, not with the brightest one of the whole bundle: with the wavelengths of its block of 50 and
  * of the blocks on either side, in spectra up to three away. */
-static void make_prior(struct bundle_solver *solver, const struct overlaps *overlaps, double regularize)
+static void make_prior(struct bundle_solver *solver, const struct overlaps *overlaps, struct prior_rule rule)
 {
     enum { BLOCK = 50, AROUND = 3 };
     size_t nwave = solver->nwave;
@@ -277,7 +277,7 @@ static void make_prior(struct bundle_solver *solver, const struct overlaps *over
             }
             for (size_t w = wave; w < min_size(wave + BLOCK, nwave); w++) {
                 solver->prior[s * nwave + w] =
-                    solver_prior_of(overlaps->weight[s * nwave + w], largest, regularize);
+                    solver_prior_of(overlaps->weight[s * nwave + w], largest, rule);
             }
         }
     }
@@ -292,8 +292,8 @@ static void place_subdomain(const struct bundle_solver *solver, size_t number, s
     subdomain->tband = tiles_below(solver->wave_halfwidth, subdomain->nspec, subdomain->nspec - 1);
 }
 
-bool bundle_solver_solve(struct bundle_solver *solver, const struct overlaps *overlaps, double regularize,
-                         size_t first, size_t last)
+bool bundle_solver_solve(struct bundle_solver *solver, const struct overlaps *overlaps,
+                         struct prior_rule rule, size_t first, size_t last)
 {
     double largest = 0;
 
@@ -303,7 +303,7 @@ bool bundle_solver_solve(struct bundle_solver *solver, const struct overlaps *ov
     memset(solver->solved, 0, solver->nspec * sizeof(bool));
     memset(solver->x, 0, solver->nspec * solver->nwave * sizeof(double));
     memcpy(solver->residual, overlaps->y, solver->nspec * solver->nwave * sizeof(double));
-    make_prior(solver, overlaps, regularize);
+    make_prior(solver, overlaps, rule);
 #pragma omp parallel for schedule(dynamic) reduction(max : largest)
     for (size_t g = 0; g < solver->nsubdomain;
          g++) { /* all that needs the factor of a subdomain is done while it is in the cache */

@@ -1,5 +1,7 @@
 #include "extract/attempts.h"
 
+#include <math.h>
+
 #include "omp/decorrelate.h"
 
 /* gpu_specter's answer to a patch that cannot be solved: once more, with this regularisation. */
@@ -29,15 +31,16 @@ bool attempt_next(const struct extract_options *options, const struct patch *pat
         attempt->method = next;
         return true;
     }
-    if (attempt->is_regularised || options->regularize >= rescue_regularize) return false;
+    if (attempt->is_regularised) return false;
     *attempt = attempt_first(options, patch, ndiag);
     attempt->is_regularised = true;
     return true;
 }
 
-double attempt_regularize(const struct extract_options *options, struct attempt attempt)
+struct prior_rule attempt_prior(struct prior_rule rule, struct attempt attempt)
 {
-    return attempt.is_regularised ? rescue_regularize : options->regularize;
+    if (attempt.is_regularised) rule.regularize = fmax(rule.regularize, rescue_regularize * sqrt(rule.unit));
+    return rule;
 }
 
 bool attempt_is_left_to_dense(const struct extract_options *options, struct attempt attempt)

@@ -38,8 +38,8 @@ struct attempt attempt_first(const struct extract_options *options, const struct
 bool attempt_next(const struct extract_options *options, const struct patch *patch, size_t ndiag,
                   enum solved failure, struct attempt *attempt);
 
-/* What an attempt adds, squared, to the diagonal of the normal equations. */
-double attempt_regularize(const struct extract_options *options, struct attempt attempt);
+/* The prior of an attempt, by that of the frame. */
+struct prior_rule attempt_prior(struct prior_rule rule, struct attempt attempt);
 
 /* Whether the banded solver, which was asked for, has left the patch to the dense one. */
 bool attempt_is_left_to_dense(const struct extract_options *options, struct attempt attempt);

@@ -189,7 +189,7 @@ static bool solve_together(struct bundle_load *load, struct pending_patch **todo
                                             .npatch = npatch,
                                             .patch = load->patch,
                                             .bundle = load->patch_bundle,
-                                            .regularize = options->regularize,
+                                            .prior = load->job->prior,
                                             .psferr = options->psferr};
     struct offload_results results;
     double now;

@@ -15,7 +15,7 @@ static bool solve_whole(struct job *job, const struct planned_bundle *bundle, st
 {
     const size_t first = bundle->kept.first - bundle->spectra.first;
     double now = timing_start(STAGE_SOLVE);
-    bool solved = bundle_solver_solve(&job->bundle_solver, &job->overlaps, job->in.options->regularize, first,
+    bool solved = bundle_solver_solve(&job->bundle_solver, &job->overlaps, job->prior, first,
                                       first + bundle->kept.count);
 
     timing_add(timing, STAGE_SOLVE, now, 1);

@@ -1,5 +1,6 @@
 #include "extract/job.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include "omp/dense.h"
 #include "omp/normal_equations.h"
 #include "omp/quality.h"
+
+enum { SAMPLE_ROWS = 128, SAMPLE_COLUMNS = 128 };
 
 /* Bytes for any attempt at any patch: the banded solver may leave one to the dense solver, unless it is too
  * large for that. SIZE_MAX when no solver can do it. */
@@ -96,6 +99,52 @@ static enum status alloc_frame(struct job *job, struct error *error)
     return extraction_frame_alloc(job->frame, options, job->in.psf, columns, job->in.preproc->ny, error);
 }
 
+static int compare_doubles(const void *a, const void *b)
+{
+    const double one = *(const double *)a, other = *(const double *)b;
+
+    return one < other ? -1 : one > other;
+}
+
+/* The inverse variance of the image's quiet pixels: the 95th percentile of a sample, or the largest of all
+ * where the sample has no usable pixel; 0 where there is none at all. sample[SAMPLE_ROWS * SAMPLE_COLUMNS] is
+ * overwritten. */
+static double quiet_ivar(const struct pixels *pixels, double *sample)
+{
+    size_t count = 0;
+    double largest = 0;
+
+    for (size_t row = 0; row < SAMPLE_ROWS; row++) {
+        const float *ivar = pixels->ivar + row * pixels->ny / SAMPLE_ROWS * pixels->nx;
+
+        for (size_t column = 0; column < SAMPLE_COLUMNS; column++) {
+            const double value = ivar[column * pixels->nx / SAMPLE_COLUMNS];
+
+            if (value > 0) sample[count++] = value;
+        }
+    }
+    qsort(sample, count, sizeof *sample, compare_doubles);
+    if (count > 0) return sample[count * 95 / 100];
+    for (size_t i = 0; i < pixels->nx * pixels->ny; i++) largest = fmax(largest, (double)pixels->ivar[i]);
+    return largest;
+}
+
+/* Takes the unit of the prior from the noise of the image, so that an image in other units has the same
+ * solution in those units. Where it is that of gpu_specter's reference frame the prior is gpu_specter's. */
+static enum status find_prior(struct job *job, struct error *error)
+{
+    static const double reference_ivar = 1 / (2.7 * 2.7); /* 1/electron²: a noise of 2.7 electrons */
+    double *sample = memory_raw(SAMPLE_ROWS * SAMPLE_COLUMNS, sizeof *sample);
+    double ivar;
+
+    if (!sample) return memory_error(error, "sample of the image");
+    ivar = quiet_ivar(&job->pixels, sample);
+    job->prior = (struct prior_rule){.regularize = job->in.options->regularize,
+                                     .unit = ivar > 0 ? ivar / reference_ivar : 1};
+    free(sample);
+    return STATUS_OK;
+}
+
 enum status job_begin(struct job *job, const struct extraction *in, struct frame *frame, struct error *error)
 {
     const struct preproc *preproc = in->preproc;
@@ -104,7 +153,8 @@ enum status job_begin(struct job *job, const struct extraction *in, struct frame
     *frame = (struct frame){0};
     *job = (struct job){
         .in = *in, .pixels = {preproc->nx, preproc->ny, preproc->image, preproc->ivar}, .frame = frame};
-    status = plan_make(&job->plan, &in->options->plan, in->psf, error);
+    status = find_prior(job, error);
+    if (status == STATUS_OK) status = plan_make(&job->plan, &in->options->plan, in->psf, error);
     if (status == STATUS_OK) status = alloc_frame(job, error);
     return status == STATUS_OK ? check_patch_size(job, error) : status;
 }

@@ -30,6 +30,7 @@ struct job {
     struct extraction in;
     struct plan plan;
     struct pixels pixels;
+    struct prior_rule prior;
     struct spots spots;                 /* of the current bundle, on the host */
     struct overlaps overlaps;           /* of these spots */
     struct bundle_solver bundle_solver; /* where bundles are solved as one system */

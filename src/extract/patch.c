@@ -47,7 +47,7 @@ static enum outcome solve(struct worker *worker, const struct job *job, const st
     if (largest == 0) return EMPTY;
     do {
         solver_prior(team_of_one(), normal->nspec * normal->nwave, normal->weight,
-                     attempt_regularize(options, attempt), NULL, worker->prior);
+                     attempt_prior(job->prior, attempt), NULL, worker->prior);
         was_left_to_dense |= attempt_is_left_to_dense(options, attempt);
         solved = solve_by(attempt.method, &system, worker);
     } while (solved != SOLVED && attempt_next(options, patch, system.ndiag, solved, &attempt));
@@ -208,7 +208,7 @@ static void report(const struct job *job, const struct planned_bundle *bundle,
 
     log_warning(job->in.log, "patch at spectra %zu-%zu, %.1f Angstrom: %s", spec,
                 spec + planned->patch.core_nspec - 1, wave,
-                outcome == REGULARISED ? "singular, solved with --regularize 1e-4, masked BAD2DFIT"
+                outcome == REGULARISED ? "singular, solved with a stronger prior, masked BAD2DFIT"
                                        : "no solution, masked BAD2DFIT and NODATA");
 }
 
