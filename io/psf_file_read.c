@@ -1,5 +1,6 @@
 #include "io/psf_file.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,46 @@ static enum status read_xy(const struct psf_table *table, int version, struct ps
     return status;
 }
 
+static void clear_spectrum(struct legendre *series, size_t s)
+{
+    if (series->coef) memset(series->coef + s * series->ncoef, 0, series->ncoef * sizeof *series->coef);
+}
+
+/* Takes the trace of another spectrum where its own is not finite. */
+static void repair_trace(struct legendre *trace, size_t s, size_t other)
+{
+    double *coef = trace->coef + s * trace->ncoef;
+    bool is_whole = true;
+
+    for (size_t k = 0; k < trace->ncoef; k++) is_whole &= isfinite(coef[k]) != 0;
+    if (!is_whole) memcpy(coef, trace->coef + other * trace->ncoef, trace->ncoef * sizeof *coef);
+}
+
+/* One fiber's defect costs that fiber: it becomes dark, by widths of 0, and lies on its own trace or on that
+ * of a fiber beside it, so that it disturbs neither the others nor the plan of patches. */
+static enum status darken_broken(const struct input *input, struct psf *psf, struct error *error)
+{
+    size_t whole = 0;
+
+    while (whole < psf->nspec && psf->broken[whole]) whole++;
+    if (whole == psf->nspec)
+        return error_set(error, STATUS_FORMAT, "%s: every spectrum has a coefficient that is not finite",
+                         input->path);
+    for (size_t s = 0; s < psf->nspec; s++) {
+        if (!psf->broken[s]) {
+            whole = s;
+            continue;
+        }
+        repair_trace(&psf->x, s, whole);
+        repair_trace(&psf->y, s, whole);
+        clear_spectrum(&psf->sigmax, s);
+        clear_spectrum(&psf->sigmay, s);
+        for (size_t k = 0; k < (psf->degx + 1) * (psf->degy + 1); k++) clear_spectrum(&psf->gh[k], s);
+        for (int k = 0; k < TAIL_COUNT; k++) clear_spectrum(&psf->tail[k], s);
+    }
+    return STATUS_OK;
+}
+
 static enum status read_psf_hdus(struct input *input, int version, struct psf_table *table, struct psf *psf,
                                  struct error *error)
 {
@@ -215,12 +256,14 @@ static enum status read_psf_hdus(struct input *input, int version, struct psf_ta
     if (status == STATUS_OK) status = psf_table_open(input, name, version < 3, table, error);
     if (status != STATUS_OK) return status;
     psf->nspec = table->nspec;
+    psf->broken = memory_zeroed(psf->nspec, sizeof *psf->broken);
+    if (!psf->broken) return memory_error(error, "PSF");
     status = read_keys(input, name, psf, error);
     if (status == STATUS_OK) status = read_core(table, psf, error);
     if (status == STATUS_OK) status = read_tail(table, psf, error);
     if (status == STATUS_OK)
         status = read_xy(table, version, psf, error); /* this comes last, as it moves to other HDUs */
-    return status;
+    return status == STATUS_OK ? darken_broken(input, psf, error) : status;
 }
 
 enum status psf_file_read(const char *path, struct psf *psf, struct error *error)

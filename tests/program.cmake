@@ -26,6 +26,7 @@ unspot_program_test(interrupt program_interrupt.sh)
 unspot_program_test(threads program_threads.sh)
 unspot_program_test(batch program_batch.sh)
 unspot_program_test(ranks program_ranks.sh)
+unspot_program_test(defects program_defects.sh)
 unspot_program_test(accuracy program_accuracy.sh)
 unspot_program_test(readers readers.py)
 # Whether the compiler refuses includes that run upward.

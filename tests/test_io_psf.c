@@ -107,8 +107,6 @@ static const struct spoil {
     {3, NULL, "GH-1-1", "PARAM", NULL},
     {3, NULL, "TAILAMP", "PARAM", NULL},
     {3, NULL, "TAILCORE", "PARAM", "no row TAILCORE"},
-    {3, NULL, "GHSIGY", "COEFF", "GHSIGY: a coefficient of spectrum 1 is not finite"},
-    {1, NULL, NULL, "IMAGE", "XTRACE: a coefficient of spectrum 0 is not finite"},
 };
 
 static void spoil_file(const char *path, const struct spoil *spoil)
@@ -145,6 +143,23 @@ static void spoil_file(const char *path, const struct spoil *spoil)
     assert_int_equal(fits, 0);
 }
 
+/* Makes a coefficient of every trace infinite. */
+static void break_traces(const char *path)
+{
+    double bad = -INFINITY;
+    long shape[2];
+    int fits = 0;
+    fitsfile *file;
+
+    fits_open_diskfile(&file, path, READWRITE, &fits);
+    fits_movabs_hdu(file, 2, NULL, &fits);
+    fits_get_img_size(file, 2, shape, &fits);
+    for (long s = 0; s < shape[1] && !fits; s++)
+        fits_write_img(file, TDOUBLE, s * shape[0] + 1, 1, &bad, &fits);
+    fits_close_file(file, &fits);
+    assert_int_equal(fits, 0);
+}
+
 static void psf_errors(void **state)
 {
     (void)state;
@@ -169,6 +184,86 @@ static void psf_errors(void **state)
         if (spoils[i].row && strcmp(spoils[i].row, "TAILAMP") == 0) assert_false(psf.has_tail);
         psf_free(&psf);
     }
+}
+
+static bool is_all(const double *values, size_t n, double value)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (values[i] != value) return false;
+    }
+    return true;
+}
+
+/* Whether a series is what was written, but for spectrum `broken`. */
+static bool is_kept(const struct legendre *got, const struct legendre *wrote, size_t broken)
+{
+    bool same = true;
+
+    for (size_t i = 0; i < NSPEC * got->ncoef; i++)
+        same &= i / got->ncoef == broken || got->coef[i] == wrote->coef[i];
+    return same;
+}
+
+static const double *spectrum_of(const struct legendre *series, size_t spectrum)
+{
+    return series->coef + spectrum * series->ncoef;
+}
+
+/* Fails unless spectrum `broken` is dark and on the traces that these two spectra had, and the others are as
+ * they were. */
+static void check_broken(const struct psf *got, const struct psf *wrote, size_t broken, size_t on_x,
+                         size_t on_y)
+{
+    for (size_t s = 0; s < NSPEC; s++) assert_int_equal(got->broken[s], s == broken);
+    assert_true(is_kept(&got->x, &wrote->x, broken) && is_kept(&got->y, &wrote->y, broken));
+    assert_true(is_kept(&got->sigmax, &wrote->sigmax, broken) && is_kept(&got->gh[3], &wrote->gh[3], broken));
+    assert_true(is_kept(&got->tail[2], &wrote->tail[2], broken));
+    assert_true(is_all(spectrum_of(&got->sigmax, broken), got->sigmax.ncoef, 0));
+    assert_true(is_all(spectrum_of(&got->sigmay, broken), got->sigmay.ncoef, 0));
+    assert_true(is_all(spectrum_of(&got->gh[3], broken), got->gh[3].ncoef, 0));
+    assert_memory_equal(spectrum_of(&got->x, broken), spectrum_of(&wrote->x, on_x),
+                        got->x.ncoef * sizeof(double));
+    assert_memory_equal(spectrum_of(&got->y, broken), spectrum_of(&wrote->y, on_y),
+                        got->y.ncoef * sizeof(double));
+}
+
+static void broken_spectrum_is_dark(void **state)
+{
+    static const struct spoil breaks[] = {
+        {3, NULL, "GHSIGX", "COEFF", NULL},  {3, NULL, "GH-1-1", "COEFF", NULL},
+        {3, NULL, "TAILAMP", "COEFF", NULL}, {3, NULL, "TAILINDE", "COEFF", NULL},
+        {1, NULL, NULL, "IMAGE", NULL},      {2, NULL, NULL, "IMAGE", NULL}};
+    struct psf wrote;
+    struct error error;
+
+    (void)state;
+    make_psf(&wrote, true);
+    for (size_t i = 0; i < sizeof breaks / sizeof breaks[0]; i++) {
+        struct psf got;
+
+        expect_ok(psf_file_write("psf.fits", &wrote, &error), &error);
+        spoil_file("psf.fits", &breaks[i]);
+        expect_ok(psf_file_read("psf.fits", &got, &error), &error);
+        check_broken(&got, &wrote, breaks[i].row ? 1 : 0, breaks[i].row || breaks[i].hdu == 1,
+                     breaks[i].row || breaks[i].hdu == 2);
+        psf_free(&got);
+    }
+    psf_free(&wrote);
+}
+
+static void all_spectra_broken(void **state)
+{
+    struct psf psf;
+    struct error error;
+
+    (void)state;
+    make_psf(&psf, false);
+    expect_ok(psf_file_write("psf.fits", &psf, &error), &error);
+    psf_free(&psf);
+    break_traces("psf.fits");
+    expect_error(psf_file_read("psf.fits", &psf, &error), STATUS_FORMAT, &error, "psf.fits",
+                 "every spectrum has a coefficient that is not finite");
+    psf_free(&psf);
 }
 
 static void reference_psf_v3(void **state)
@@ -206,6 +301,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(psf_round_trip),
         TEST(psf_errors),
+        TEST(broken_spectrum_is_dark),
+        TEST(all_spectra_broken),
         TEST(reference_psf_v3),
         TEST(reference_psf_v2),
         TEST(psf_is_refused_for_writing),

@@ -164,12 +164,8 @@ enum status psf_series_check(const struct input *input, const char *what, const 
         return error_set(error, STATUS_FORMAT, "%s: %s: the range from WAVEMIN %g to WAVEMAX %g is empty",
                          input->path, what, series->wave_min, series->wave_max);
     }
-    for (size_t i = 0; i < nspec * series->ncoef; i++) {
-        if (!isfinite(series->coef[i])) {
-            return error_set(error, STATUS_FORMAT, "%s: %s: a coefficient of spectrum %zu is not finite",
-                             input->path, what, i / series->ncoef);
-        }
-    }
+    for (size_t i = 0; i < nspec * series->ncoef; i++)
+        psf->broken[i / series->ncoef] |= !isfinite(series->coef[i]);
     if (psf->wave_min == 0 || series->wave_min < psf->wave_min) psf->wave_min = series->wave_min;
     if (psf->wave_max == 0 || series->wave_max > psf->wave_max) psf->wave_max = series->wave_max;
     return STATUS_OK;

@@ -37,8 +37,9 @@ enum status psf_table_find(const struct psf_table *table, const char *param, str
 enum status psf_table_require(const struct psf_table *table, const char *param, struct legendre *series,
                               struct error *error);
 
-/* Checks that a series of nspec spectra, called what in messages, has finite coefficients and a domain that
- * is not empty, and widens the range of the PSF to that domain. STATUS_FORMAT otherwise. */
+/* Checks that a series of nspec spectra, called what in messages, has a domain that is not empty, and widens
+ * the range of the PSF to it: STATUS_FORMAT otherwise. psf->broken[nspec] notes spectra with coefficients
+ * that are not finite. */
 enum status psf_series_check(const struct input *input, const char *what, const struct legendre *series,
                              size_t nspec, struct psf *psf, struct error *error);
 

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/log.h"
+
 /* A Legendre series for each spectrum: f_s(λ) = Σ_k coef[s][k] P_k(u), where u goes from -1 to 1 between the
  * ends of the range, u = 2 (λ - wave_min)/(wave_max - wave_min) - 1. */
 struct legendre {
@@ -35,9 +37,13 @@ struct psf {
     struct legendre *gh;            /* [degx + 1][degy + 1]: GH_ij is gh[i * (degy + 1) + j] */
     bool has_tail;                  /* false when TAILAMP is zero everywhere or absent */
     struct legendre tail[TAIL_COUNT];
-    char camera[16];    /* "r0"; empty when the file does not say */
+    bool *broken;    /* [spec] a coefficient was not finite: the spectrum has a width of 0, and so no light */
+    char camera[16]; /* "r0"; empty when the file does not say */
     char original[256]; /* IN_PSF of the file's PSF HDU, empty when absent: becomes ORIG_PSF */
 };
+
+/* Warns of spectra that are broken; path is the PSF's file. */
+void psf_warn_of_broken(const struct psf *psf, const char *path, const struct log *log);
 
 /* Frees the arrays and zeroes *psf, which may be all zeros before. */
 void psf_free(struct psf *psf);

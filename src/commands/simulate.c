@@ -203,6 +203,7 @@ enum status simulate_command(int argc, const char **argv, struct error *error)
     if (status == STATUS_OK) status = options_outputs(files, sizeof files / sizeof files[0], error);
     gsl_set_error_handler_off(); /* the default handler aborts the program when memory runs out */
     if (status == STATUS_OK) status = psf_file_read(options.psf, &psf, error);
+    if (status == STATUS_OK) psf_warn_of_broken(&psf, options.psf, &log);
     if (status == STATUS_OK) status = simulate(&options, &psf, &log, error);
     psf_free(&psf);
     free_simulate_options(&options);

@@ -1,7 +1,10 @@
 #include "extract/options.h"
-#include "base/grid.h"
 
+#include <math.h>
+
+#include "base/grid.h"
 #include "base/minmax.h"
+#include "omp/spots.h"
 #include "run/options.h"
 
 static const double wave_step_default = 0.8; /* Angstrom; gpu_specter's */
@@ -103,12 +106,42 @@ static enum status settle_wavelengths(struct plan_options *plan, const struct ps
     return STATUS_OK;
 }
 
+/* The full width at half maximum of the selected spots along the wavelength, in Angstrom, of the widest at
+ * this wavelength. */
+static double spot_width(const struct psf *psf, struct span spectra, double wave)
+{
+    const double fwhm = 2 * sqrt(2 * log(2)), apart = 1; /* Angstrom */
+    double widest = 0;
+
+    for (size_t s = spectra.first; s < span_end(spectra); s++) {
+        const double rows = legendre_value(&psf->y, s, wave + apart) - legendre_value(&psf->y, s, wave);
+
+        widest = fmax(widest, fwhm * legendre_value(&psf->sigmay, s, wave) * apart / fabs(rows));
+    }
+    return widest;
+}
+
+/* Between wavelengths that are farther apart than the PSF is wide the model has no light. */
+static void warn_of_coarse_step(const struct plan_options *plan, const struct psf *psf, const struct log *log)
+{
+    const double width = spot_width(psf, plan->spectra, 0.5 * (plan->wave_min + plan->wave_max));
+
+    if (isfinite(width) && width > 0 && plan->wave_step > width) {
+        log_warning(log,
+                    "--wavelength %.10g,%.10g,%.10g: the step is wider than the PSF, %.2g Angstrom: light "
+                    "between its wavelengths is lost",
+                    plan->wave_min, plan->wave_max, plan->wave_step, width);
+    }
+}
+
 enum status extract_options_settle(struct extract_options *options, const struct psf *psf,
                                    const char *psf_name, const struct log *log, struct error *error)
 {
     enum status status = settle_spectra(&options->plan, psf, psf_name, log, error);
 
     if (status == STATUS_OK) status = settle_wavelengths(&options->plan, psf, psf_name, error);
-    if (status == STATUS_OK && options->psferr == psferr_of_psf) options->psferr = psf->psferr;
-    return status;
+    if (status != STATUS_OK) return status;
+    warn_of_coarse_step(&options->plan, psf, log);
+    if (options->psferr == psferr_of_psf) options->psferr = psf->psferr;
+    return STATUS_OK;
 }

@@ -136,6 +136,7 @@ enum status session_read_psf(struct session *session, struct error *error)
     log_info(&session->log, "reading the PSF %s", arguments->psf);
     status = psf_file_read(arguments->psf, &session->psf, error);
     if (status != STATUS_OK) return status;
+    psf_warn_of_broken(&session->psf, arguments->psf, &session->log);
     timing_add_file(&session->timing, STAGE_READ_PSF, arguments->psf);
     timing_add(&session->timing, STAGE_READ_PSF, now, 1);
     return STATUS_OK;

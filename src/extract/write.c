@@ -66,6 +66,19 @@ static void make_keywords(const struct session *session, struct keywords *keywor
                             session->timing.cuda[0] ? session->timing.cuda : linalg_description(linalg));
 }
 
+/* A frame without data is written like any other, but not without a word. */
+static void warn_of_no_data(const struct session *session)
+{
+    const struct frame *frame = &session->frame;
+
+    for (size_t i = 0; i < frame->nspec * frame->nwave; i++) {
+        if (frame->ivar[i] > 0) return;
+    }
+    log_warning(
+        &session->log,
+        "no bin has data: all of them lie off the CCD or on unusable pixels, or the PSF is empty there");
+}
+
 static enum status write_frame(const struct session *session, const struct keywords *keywords,
                                struct error *error)
 {
@@ -103,6 +116,7 @@ enum status session_write(struct session *session, struct error *error)
     if (!keywords) return memory_error(error, "keywords");
     now = timing_start(STAGE_WRITE);
     make_keywords(session, keywords);
+    warn_of_no_data(session);
     log_info(&session->log, "writing %s", arguments->output);
     status = write_frame(session, keywords, error);
     if (status == STATUS_OK && arguments->model) {

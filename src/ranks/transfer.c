@@ -148,6 +148,7 @@ void transfer_psf(struct transfer *transfer, struct psf *psf)
         free(lost.coef);
     }
     for (int i = 0; i < TAIL_COUNT; i++) transfer_legendre(transfer, &psf->tail[i], psf->nspec);
+    TRANSFER(transfer, psf->broken, psf->broken ? psf->nspec : 0);
 }
 
 void transfer_pixels(struct transfer *transfer, struct preproc *preproc)
