@@ -13,7 +13,7 @@
 #include "omp/normal_equations.h"
 #include "omp/quality.h"
 
-enum { SAMPLE_ROWS = 128, SAMPLE_COLUMNS = 128 };
+enum { SAMPLE_ROWS = 64, SAMPLE_COLUMNS = 64 };
 
 /* Bytes for any attempt at any patch: the banded solver may leave one to the dense solver, unless it is too
  * large for that. SIZE_MAX when no solver can do it. */
