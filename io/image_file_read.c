@@ -179,7 +179,9 @@ static enum status read_fibermap(struct input *input, struct preproc *preproc, s
     enum status status = input_find(input, "FIBERMAP", &found, error);
 
     if (status != STATUS_OK || !found) return status;
-    return table_read(input, "FIBERMAP", &preproc->fibermap, error);
+    status = table_read(input, "FIBERMAP", &preproc->fibermap, error);
+    if (status != STATUS_OK) return status;
+    return table_integers(input, "FIBERMAP", "FIBER", preproc->fibermap.nrows, &preproc->fiber, error);
 }
 
 enum status preproc_read(const char *path, uint32_t mask_bits, struct preproc *preproc, struct error *error)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/frame.h"
 #include "base/memory.h"
 #include "io/internal/input_hdu.h"
 #include "io/internal/psf_table.h"
@@ -240,6 +241,14 @@ static enum status darken_broken(const struct input *input, struct psf *psf, str
     return STATUS_OK;
 }
 
+/* Files of one camera count its fibers from 0, or as DESI does, from 500 times the petal. */
+static void place_fibers(struct psf *psf, const struct psf_table *table)
+{
+    psf->nspec = table->nspec;
+    psf->petal = table->fibermin / FIBERS_PER_PETAL;
+    psf->fibermin = table->fibermin % FIBERS_PER_PETAL;
+}
+
 static enum status read_psf_hdus(struct input *input, int version, struct psf_table *table, struct psf *psf,
                                  struct error *error)
 {
@@ -255,7 +264,7 @@ static enum status read_psf_hdus(struct input *input, int version, struct psf_ta
     }
     if (status == STATUS_OK) status = psf_table_open(input, name, version < 3, table, error);
     if (status != STATUS_OK) return status;
-    psf->nspec = table->nspec;
+    place_fibers(psf, table);
     psf->broken = memory_zeroed(psf->nspec, sizeof *psf->broken);
     if (!psf->broken) return memory_error(error, "PSF");
     status = read_keys(input, name, psf, error);

@@ -51,14 +51,21 @@ static enum status check_all(const char *path, const struct psf *psf, struct err
     return status;
 }
 
+static void write_fibers(const struct psf *psf, struct keywords *keywords)
+{
+    const long long first = (long long)(psf->petal * FIBERS_PER_PETAL + psf->fibermin);
+
+    keyword_integer(keywords, "FIBERMIN", first, "first fiber (starting at 0)");
+    keyword_integer(keywords, "FIBERMAX", first + (long long)psf->nspec - 1, "last fiber (included)");
+}
+
 static void write_trace(struct output_stream *stream, const struct psf *psf, const char *name,
                         const struct legendre *trace)
 {
     const struct array array = {name, NULL, DOUBLE_IMG, TDOUBLE, 2, {psf->nspec, trace->ncoef}, trace->coef};
     struct keywords keywords = {.count = 0};
 
-    keyword_integer(&keywords, "FIBERMIN", 0, "first fiber (starting at 0)");
-    keyword_integer(&keywords, "FIBERMAX", (long long)psf->nspec - 1, "last fiber (included)");
+    write_fibers(psf, &keywords);
     keyword_real(&keywords, "WAVEMIN", trace->wave_min, "minimum wavelength (A) of the series");
     keyword_real(&keywords, "WAVEMAX", trace->wave_max, "maximum wavelength (A) of the series");
     if (strcmp(name, "XTRACE") == 0) {
@@ -83,8 +90,7 @@ static void fill_keywords(const struct psf *psf, struct keywords *keywords)
     keyword_integer(keywords, "NPIX_Y", (long long)psf->ny, "number of rows in input CCD image");
     keyword_integer(keywords, "HSIZEX", (long long)psf->hsizex, "Half size of PSF in fit, NX=2*HSIZEX+1");
     keyword_integer(keywords, "HSIZEY", (long long)psf->hsizey, "Half size of PSF in fit, NY=2*HSIZEY+1");
-    keyword_integer(keywords, "FIBERMIN", 0, "first fiber (starting at 0)");
-    keyword_integer(keywords, "FIBERMAX", (long long)psf->nspec - 1, "last fiber (included)");
+    write_fibers(psf, keywords);
     keyword_integer(keywords, "NPARAMS", nparams, "number of PSF parameters");
     keyword_integer(keywords, "LEGDEG", (long long)psf->sigmax.ncoef - 1, "degree of Legendre pol.(wave)");
     keyword_integer(keywords, "GHDEGX", (long long)psf->degx,

@@ -7,6 +7,8 @@
 #include "base/memory.h"
 #include "io/internal/input_hdu.h"
 
+enum { FIBER_MAX = 999999 };
+
 const char *const psf_tail_names[TAIL_COUNT] = {"TAILAMP", "TAILCORE", "TAILXSCA", "TAILYSCA", "TAILINDE"};
 
 static enum status column(const struct psf_table *table, const char *name, int *number, long *repeat,
@@ -40,6 +42,10 @@ static enum status read_shape(struct psf_table *table, long repeat, struct error
     if (status != STATUS_OK) return status;
     fits_read_tdim(input->file, table->coef_column, 2, &naxis, axes, &fits);
     if (fits) return input_fail(input, table->name, fits, error);
+    if (first < 0 || first > FIBER_MAX) {
+        return error_set(error, STATUS_FORMAT, "%s: HDU %s: FIBERMIN is %lld, not in 0 to %d", input->path,
+                         table->name, first, FIBER_MAX);
+    }
     if (legdeg < 0 || legdeg > 1000 || last < first || last - first > 100000 ||
         (legdeg + 1) * (last - first + 1) != repeat || (naxis == 2 && axes[0] != legdeg + 1)) {
         return error_set(error, STATUS_FORMAT,
@@ -50,6 +56,7 @@ static enum status read_shape(struct psf_table *table, long repeat, struct error
     }
     table->ncoef = (size_t)legdeg + 1;
     table->nspec = (size_t)(last - first) + 1;
+    table->fibermin = (size_t)first;
     return STATUS_OK;
 }
 

@@ -15,6 +15,7 @@ struct psf_table {
     struct input *input;
     const char *name; /* of its HDU, for messages */
     size_t nrows, nspec, ncoef;
+    size_t fibermin; /* of spectrum 0 */
     int coef_column;
     int min_column, max_column; /* of each row's domain; 0 when all rows have the one below */
     double wave_min, wave_max;  /* Angstrom */

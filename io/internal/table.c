@@ -1,6 +1,8 @@
 #include "io/internal/table.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -54,6 +56,60 @@ enum status table_read(struct input *input, const char *name, struct table *tabl
     return STATUS_OK;
 }
 
+/* Finds a column that holds one number a row. Returns its number, or 0. */
+static int find_number_column(struct input *input, const char *column)
+{
+    char pattern[FLEN_VALUE];
+    int number = 0, type = 0, fits = 0;
+    LONGLONG repeat = 0;
+
+    snprintf(pattern, sizeof pattern, "%s", column);
+    fits_get_colnum(input->file, CASESEN, pattern, &number, &fits);
+    if (fits) {
+        fits = 0;
+        fits_get_colnum(input->file, CASEINSEN, pattern, &number, &fits);
+    }
+    if (fits == COL_NOT_UNIQUE) fits = 0; /* the first one counts */
+    fits_get_coltypell(input->file, number, &type, &repeat, NULL, &fits);
+    fits_clear_errmsg();
+    return !fits && repeat == 1 && type > TBIT && type != TSTRING && type != TLOGICAL && type < TCOMPLEX
+               ? number
+               : 0;
+}
+
+enum status table_integers(struct input *input, const char *name, const char *column, size_t nrows,
+                           int64_t **values, struct error *error)
+{
+    const int number = find_number_column(input, column);
+    double *real, null = NAN;
+    bool are_integers = true;
+    int any_null, fits = 0;
+
+    *values = NULL;
+    if (number == 0) return STATUS_OK;
+    real = memory_zeroed(nrows, sizeof *real);
+    *values = memory_zeroed(nrows, sizeof **values);
+    if (!real || !*values) {
+        free(real);
+        return memory_error(error, column);
+    }
+    if (nrows > 0)
+        fits_read_col(input->file, TDOUBLE, number, 1, 1, (LONGLONG)nrows, &null, real, &any_null, &fits);
+    for (size_t row = 0; row < nrows && !fits; row++) {
+        const bool is_known = !isnan(real[row]), fits_integer = fabs(real[row]) < 1e15;
+
+        (*values)[row] = is_known && fits_integer ? (int64_t)real[row] : TABLE_NULL;
+        are_integers &= !is_known || real[row] == floor(real[row]);
+    }
+    free(real);
+    if (fits) return input_fail(input, name, fits, error);
+    if (!are_integers) {
+        free(*values);
+        *values = NULL;
+    }
+    return STATUS_OK;
+}
+
 static bool is_table_structure(const char *card)
 {
     static const char *const names[] = {"XTENSION", "BITPIX",   "NAXIS",   "NAXIS1",  "NAXIS2", "PCOUNT",
@@ -81,7 +137,7 @@ static void write_structure(fitsfile *file, const struct table *table, int *fits
 
 /* The header is written card by card, as CFITSIO's functions for tables would lose comments and types. The
  * standard wants TFIELDS behind GCOUNT. */
-static void write_header(fitsfile *file, const char *name, const struct table *table, int *fits)
+void table_write_header(fitsfile *file, const char *name, const struct table *table, int *fits)
 {
     fits_create_hdu(file, fits);
     write_structure(file, table, fits);
@@ -105,7 +161,7 @@ void table_write(struct output_stream *stream, const char *name, const struct ta
     if (table->header.count == 0) return;
     if (stream->status != STATUS_OK) return;
     output_stream_begin_hdu(stream, name);
-    write_header(stream->file, name, table, &fits);
+    table_write_header(stream->file, name, table, &fits);
     for (size_t row = 0; row < table->nrows && table->row_bytes > 0 && !fits; row++) {
         /* CFITSIO takes const bytes as not const, and does not change them */
         fits_write_tblbytes(stream->file, (LONGLONG)row + 1, 1, (LONGLONG)table->row_bytes,

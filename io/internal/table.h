@@ -2,6 +2,8 @@
 #ifndef UNSPOT_IO_INTERNAL_TABLE_H
 #define UNSPOT_IO_INTERNAL_TABLE_H
 
+#include <stdint.h>
+
 #include "base/frame.h"
 #include "io/internal/input.h"
 #include "io/internal/output_stream.h"
@@ -9,6 +11,16 @@
 /* Reads the current HDU, called name. Columns of variable length are STATUS_FORMAT: their data lie outside of
  * the rows. The caller releases *table with table_free(), whatever the status. */
 enum status table_read(struct input *input, const char *name, struct table *table, struct error *error);
+
+/* Reads the integers of a column of the current HDU, called name, through CFITSIO, so that the type and
+ * scaling of the column do not matter. Where there is no such column (in upper or lower case), or where it
+ * does not hold one integer a row, *values becomes NULL, and that is no error. values[nrows], which the
+ * caller frees, is TABLE_NULL in rows without a value. */
+enum status table_integers(struct input *input, const char *name, const char *column, size_t nrows,
+                           int64_t **values, struct error *error);
+
+/* Writes the header of a table as a new HDU. */
+void table_write_header(fitsfile *file, const char *name, const struct table *table, int *fits);
 
 /* Writes a table as an HDU called name: rows and header word for word, but for the cards that describe the
  * structure. Writes nothing when table->header.count is 0. */

@@ -1,5 +1,6 @@
 #include "base/frame.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ void preproc_free(struct preproc *preproc)
     free(preproc->ivar);
     free(preproc->header.text);
     table_free(&preproc->fibermap);
+    free(preproc->fiber);
     memset(preproc, 0, sizeof *preproc);
 }
 
@@ -59,7 +61,16 @@ void cards_value(const struct cards *cards, const char *name, char *value, size_
         while (text < end && *text == ' ') text++;
         stop = text < end && *text == '\'' ? '\'' : '/';
         if (stop == '\'') text++;
-        while (text < end && *text != stop && length + 1 < size) value[length++] = *text++;
+        for (; text < end && length + 1 < size; text++) {
+            const bool is_doubled = *text == '\'' && text + 1 < end && text[1] == '\'';
+
+            if (is_doubled)
+                text++; /* a quote within a string; some of DESI's texts are quoted twice */
+            else if (*text == stop)
+                break;
+            else if (length > 0 || *text != ' ')
+                value[length++] = *text;
+        }
         while (length > 0 && value[length - 1] == ' ') length--;
         value[length] = '\0';
         return;

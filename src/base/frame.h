@@ -18,7 +18,7 @@ struct cards {
     char *text; /* [count][CARD_SIZE], not terminated */
 };
 
-/* Copies the value of the first card of this keyword to value[size], without quotes and trailing blanks and
+/* Copies the value of the first card of this keyword to value[size], without quotes and blanks around it and
  * cut to fit. value becomes an empty text when there is no such card. */
 void cards_value(const struct cards *cards, const char *name, char *value, size_t size);
 
@@ -29,6 +29,9 @@ struct table {
     unsigned char *rows; /* [row][row_bytes], big-endian as in the file */
 };
 
+/* The value of an integer column where a row has none. */
+#define TABLE_NULL INT64_MIN
+
 /* A pre-processed CCD image. */
 struct preproc {
     size_t nx, ny;         /* columns, rows */
@@ -38,6 +41,7 @@ struct preproc {
     size_t nbroken;        /* of these, pixels whose image or ivar was NaN or infinite, or ivar negative */
     struct cards header;   /* of the IMAGE HDU */
     struct table fibermap; /* all rows of the input */
+    int64_t *fiber;        /* [row of fibermap] FIBER, or TABLE_NULL; NULL where it has no such integers */
 };
 
 /* The bits of desispec's specmask that extraction sets. */

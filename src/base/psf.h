@@ -27,6 +27,8 @@ enum psf_tail { TAIL_AMPLITUDE, TAIL_CORE, TAIL_XSCALE, TAIL_YSCALE, TAIL_INDEX,
 
 struct psf {
     size_t nspec;                   /* spectra (fibers), 500 for DESI */
+    size_t fibermin;                /* the fiber of spectrum 0, counted from the first one of its petal */
+    size_t petal;                   /* of FIBERMIN in the file; 0: it is for any petal */
     size_t nx, ny;                  /* columns and rows of the CCD it belongs to */
     size_t hsizex, hsizey;          /* half sizes of a spot, pixels */
     size_t degx, degy;              /* largest Hermite orders */

@@ -32,6 +32,7 @@ static enum status read_inputs(struct session *session, int nranks, struct error
 {
     const struct plan_options *plan = &session->options.plan;
     enum status status = session_check_outputs(session, error);
+    size_t first;
 
     if (status != STATUS_OK) return status;
     announce(session, nranks);
@@ -40,9 +41,9 @@ static enum status read_inputs(struct session *session, int nranks, struct error
     if (status == STATUS_OK) status = session_fit(session, error);
     if (status == STATUS_OK) status = session_select_fibers(session, error);
     if (status != STATUS_OK) return status;
-    log_info(&session->log, "extracting spectra %zu to %zu, %g to %g Angstrom in steps of %g",
-             plan->spectra.first, span_end(plan->spectra) - 1, plan->wave_min, plan->wave_max,
-             plan->wave_step);
+    first = session->psf.fibermin + plan->spectra.first;
+    log_info(&session->log, "extracting spectra %zu to %zu, %g to %g Angstrom in steps of %g", first,
+             first + plan->spectra.count - 1, plan->wave_min, plan->wave_max, plan->wave_step);
     return STATUS_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/span.h"
 #include "commands/command.h"
 #include "io/image_file.h"
 #include "io/output.h"
@@ -99,15 +100,17 @@ static enum status set_up_simulation(const struct simulate_options *options, con
                                      struct simulation *simulation, struct error *error)
 {
     enum status status;
-    size_t specmin = (size_t)options->specmin, nspec = (size_t)options->nspec;
+    const struct span fibers = {psf->fibermin, psf->nspec};
+    const size_t specmin = options->specmin > 0 ? (size_t)options->specmin : fibers.first;
+    const size_t nspec = (size_t)options->nspec;
     double first, last, step;
 
-    if (specmin >= psf->nspec || nspec > psf->nspec - specmin) {
-        return error_set(error, STATUS_USAGE, "--specmin %zu --nspec %zu: the PSF %s has fibers 0 to %zu",
-                         specmin, nspec, options->psf, psf->nspec - 1);
+    if (specmin < fibers.first || specmin >= span_end(fibers) || nspec > span_end(fibers) - specmin) {
+        return error_set(error, STATUS_USAGE, "--specmin %d --nspec %zu: the PSF %s has fibers %zu to %zu",
+                         options->specmin, nspec, options->psf, fibers.first, span_end(fibers) - 1);
     }
-    *simulation = (struct simulation){.specmin = specmin,
-                                      .nspec = nspec > 0 ? nspec : psf->nspec - specmin,
+    *simulation = (struct simulation){.specmin = specmin - fibers.first,
+                                      .nspec = nspec > 0 ? nspec : span_end(fibers) - specmin,
                                       .seed = (unsigned long)options->seed,
                                       .readnoise = options->readnoise,
                                       .noise = !options->no_noise};
@@ -170,7 +173,7 @@ static enum status simulate(const struct simulate_options *options, const struct
     status = mask ? set_up_simulation(options, psf, &simulation, error) : memory_error(error, "mask");
     if (status != STATUS_OK) goto cleanup;
     log_info(log, "%zu fibers from %zu, truth at %zu wavelengths from %.2f Angstrom, step %.4g",
-             simulation.nspec, simulation.specmin, simulation.nwave, simulation.wave_min,
+             simulation.nspec, psf->fibermin + simulation.specmin, simulation.nwave, simulation.wave_min,
              simulation.wave_step);
     describe_exposure(psf, options, &keywords);
     status = simulate_spectra(&simulation, &truth, error);
@@ -182,6 +185,7 @@ static enum status simulate(const struct simulate_options *options, const struct
     log_info(log, "writing %s", options->output);
     status = preproc_write(options->output, &preproc, mask, simulation.readnoise, &keywords, error);
     if (status != STATUS_OK || !options->truth) goto cleanup;
+    for (size_t s = 0; s < truth.nspec; s++) truth.spectrum[s] += (int32_t)psf->fibermin;
     status = truth_file_write(options->truth, &truth, &keywords, error);
 cleanup:
     preproc_free(&preproc);

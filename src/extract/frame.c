@@ -21,7 +21,8 @@ static bool solve_whole(struct job *job, const struct planned_bundle *bundle, st
     timing_add(timing, STAGE_SOLVE, now, 1);
     if (!solved) {
         log_warning(job->in.log, "bundle of spectra %zu-%zu: singular as one system, solved in patches",
-                    bundle->spectra.first, span_end(bundle->spectra) - 1);
+                    job->in.psf->fibermin + bundle->spectra.first,
+                    job->in.psf->fibermin + span_end(bundle->spectra) - 1);
     }
     return solved;
 }

@@ -16,14 +16,15 @@ static void repeat_on_host(struct bundle_load *load, unsigned number, size_t cou
 {
     struct job *job = load->job;
     const struct planned_bundle *bundle = &job->plan.bundle[load->bundles.first + number];
+    const size_t fibermin = job->in.psf->fibermin;
     const char *trouble = linalg_trouble(load->offload->linalg);
 
     log_warning(
         job->in.log,
         "bundle of spectra %zu-%zu: %zu patches that the device could not solve, or has no memory for, are "
         "repeated on the host%s%s",
-        bundle->spectra.first, span_end(bundle->spectra) - 1, count, trouble ? "; " : "",
-        trouble ? trouble : "");
+        fibermin + bundle->spectra.first, fibermin + span_end(bundle->spectra) - 1, count,
+        trouble ? "; " : "", trouble ? trouble : "");
     load->timing->nrepeated += count;
     job_evaluate_bundle(job, bundle, load->timing);
 #pragma omp parallel for schedule(dynamic) num_threads(job->nworker)

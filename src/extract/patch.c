@@ -203,7 +203,8 @@ void store_spectrum(const struct job *job, const struct planned_patch *planned,
 static void report(const struct job *job, const struct planned_bundle *bundle,
                    const struct planned_patch *planned, enum outcome outcome)
 {
-    size_t spec = bundle->spectra.first + planned->patch.spec + planned->patch.core_spec;
+    size_t spec =
+        job->in.psf->fibermin + bundle->spectra.first + planned->patch.spec + planned->patch.core_spec;
     double wave = job->frame->wave[planned->wavelengths.first];
 
     log_warning(job->in.log, "patch at spectra %zu-%zu, %.1f Angstrom: %s", spec,

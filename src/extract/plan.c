@@ -32,11 +32,20 @@ static void choose_pixels(struct patch *patch, const struct traces *traces, cons
     clip(&patch->row_min, &patch->row_max, psf->ny);
 }
 
+struct span plan_bundles(const struct plan_options *options, const struct psf *psf)
+{
+    const size_t first = psf->fibermin + options->spectra.first, end = first + options->spectra.count;
+
+    return span_between(first / options->bundlesize, (end - 1) / options->bundlesize + 1);
+}
+
 struct span plan_bundle(const struct plan_options *options, const struct psf *psf, size_t bundle)
 {
-    const size_t first = bundle * options->bundlesize;
+    const struct span block = {bundle * options->bundlesize, options->bundlesize};
+    struct span spectra = span_common(block, (struct span){psf->fibermin, psf->nspec});
 
-    return (struct span){first, min_size(options->bundlesize, psf->nspec - first)};
+    spectra.first -= psf->fibermin;
+    return spectra;
 }
 
 /* The spectra of the PSF that are the core of patch number `sub` across a bundle; none when the bundle has
@@ -159,8 +168,7 @@ static void add_bundle(struct planner *planner, size_t number)
 enum status plan_make(struct plan *plan, const struct plan_options *options, const struct psf *psf,
                       struct error *error)
 {
-    const size_t first = options->spectra.first / options->bundlesize;
-    const size_t last = (span_end(options->spectra) - 1) / options->bundlesize;
+    const struct span bundles = plan_bundles(options, psf);
     const size_t nsub = min_size(options->nsubbundles, options->bundlesize);
     struct planner planner = {.plan = plan, .options = options, .psf = psf};
     enum status status = STATUS_OK;
@@ -173,14 +181,14 @@ enum status plan_make(struct plan *plan, const struct plan_options *options, con
     };
     nstep = (plan->nwave + options->nwavestep - 1) / options->nwavestep;
     plan->spot_nwave = nstep * options->nwavestep + 2 * options->wavepad;
-    plan->bundle = memory_zeroed(last - first + 1, sizeof *plan->bundle);
-    plan->patch = memory_zeroed((last - first + 1) * nsub * nstep, sizeof *plan->patch);
+    plan->bundle = memory_zeroed(bundles.count, sizeof *plan->bundle);
+    plan->patch = memory_zeroed(bundles.count * nsub * nstep, sizeof *plan->patch);
     if (plan->bundle && plan->patch) {
         status = traces_alloc(&planner.traces, psf, options->bundlesize,
                               (struct wave_grid){plan->spot_wave_min, options->wave_step, plan->spot_nwave},
                               error);
-        for (size_t bundle = first; bundle <= last && status == STATUS_OK; bundle++)
-            add_bundle(&planner, bundle);
+        for (size_t i = 0; i < bundles.count && status == STATUS_OK; i++)
+            add_bundle(&planner, bundles.first + i);
     } else {
         status = memory_error(error, "plan of patches");
     }

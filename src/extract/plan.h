@@ -1,6 +1,6 @@
 /* How a frame is divided: bundles of spectra, whose spots are evaluated together, and patches of a bundle.
  *
- * Bundles are counted from spectrum 0 of the PSF and patches from the first wavelength, whatever part of the
+ * Bundles are counted from fiber 0 of the petal and patches from the first wavelength, whatever part of the
  * frame is asked for: a spectrum's result does not depend on which others are extracted in the same run. */
 #ifndef UNSPOT_EXTRACT_PLAN_H
 #define UNSPOT_EXTRACT_PLAN_H
@@ -16,7 +16,7 @@
 
 struct plan_options {
     double wave_min, wave_max, wave_step; /* Angstrom, wave_max included */
-    struct span spectra;                  /* of the PSF, to extract */
+    struct span spectra;                  /* to extract: of the petal, and once they are settled of the PSF */
     size_t bundlesize;                    /* spectra on one fiber block of the slit */
     size_t nsubbundles;                   /* patches across a bundle */
     size_t nwavestep;                     /* wavelengths of a patch's core */
@@ -59,6 +59,10 @@ struct plan {
 enum status plan_make(struct plan *plan, const struct plan_options *options, const struct psf *psf,
                       struct error *error);
 void plan_free(struct plan *plan);
+
+/* The numbers of the bundles that hold the spectra to extract. Bundles are counted from the petal's first
+ * fiber, also where the PSF begins at another one. */
+struct span plan_bundles(const struct plan_options *options, const struct psf *psf);
 
 /* All spectra that the PSF has of a bundle. */
 struct span plan_bundle(const struct plan_options *options, const struct psf *psf, size_t bundle);

@@ -1,8 +1,10 @@
 #include "extract/session.h"
 
+#include <ctype.h>
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "extract/device_patches.h"
 #include "extract/fibermap.h"
@@ -154,6 +156,26 @@ enum status session_fit(struct session *session, struct error *error)
     return status;
 }
 
+/* Whether PSF and image, as far as both say it, are of one camera. A PSF of another arm is for other
+ * wavelengths, and a mistake; one of the same arm in another petal may be meant as a stand-in. */
+static enum status check_cameras(const struct session *session, struct error *error)
+{
+    const struct arguments *arguments = session->arguments;
+    const char *of_psf = session->psf.camera;
+    char of_image[72];
+
+    cards_value(&session->preproc.header, "CAMERA", of_image, sizeof of_image);
+    if (!of_psf[0] || !of_image[0] || strcasecmp(of_psf, of_image) == 0) return STATUS_OK;
+    if (tolower((unsigned char)of_psf[0]) != tolower((unsigned char)of_image[0]))
+        return error_set(
+            error, STATUS_MISMATCH,
+            "%s: the PSF is for camera %s, but the image %s is of camera %s: give that camera's PSF",
+            arguments->psf, of_psf, arguments->input, of_image);
+    log_warning(&session->log, "%s: the PSF is for camera %s, the image %s is of camera %s", arguments->psf,
+                of_psf, arguments->input, of_image);
+    return STATUS_OK;
+}
+
 enum status session_read_image(struct session *session, struct error *error)
 {
     const struct arguments *arguments = session->arguments;
@@ -173,7 +195,7 @@ enum status session_read_image(struct session *session, struct error *error)
         log_warning(&session->log, "%s: %zu pixels are NaN or infinite or have a negative ivar: masked",
                     arguments->input, preproc->nbroken);
     }
-    if (psf->nx == preproc->nx && psf->ny == preproc->ny) return STATUS_OK;
+    if (psf->nx == preproc->nx && psf->ny == preproc->ny) return check_cameras(session, error);
     return error_set(error, STATUS_MISMATCH,
                      "%s: the PSF is for a CCD of %zu x %zu pixels, but the image %s has %zu x %zu",
                      arguments->psf, psf->nx, psf->ny, arguments->input, preproc->nx, preproc->ny);
@@ -181,14 +203,15 @@ enum status session_read_image(struct session *session, struct error *error)
 
 enum status session_select_fibers(struct session *session, struct error *error)
 {
-    const struct table *all = &session->preproc.fibermap;
-    char camera[72];
+    const char *input = session->arguments->input;
+    const struct fibers_wanted wanted = {&session->preproc, &session->psf, session->options.plan.spectra};
+    struct error cause;
+    enum status status;
 
-    cards_value(&session->preproc.header, "CAMERA", camera, sizeof camera);
-    if (all->header.count == 0)
-        log_warning(&session->log, "%s has no FIBERMAP: none is written", session->arguments->input);
-    return fibermap_select(all, camera, session->psf.nspec, session->options.plan.spectra, &session->fibers,
-                           error);
+    if (session->preproc.fibermap.header.count == 0)
+        log_warning(&session->log, "%s has no FIBERMAP: none is written", input);
+    status = fibermap_select(&wanted, &session->log, &session->fibers, &cause);
+    return status == STATUS_OK ? status : error_set(error, status, "%s: %s", input, cause.text);
 }
 
 void session_free(struct session *session)

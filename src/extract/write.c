@@ -20,9 +20,9 @@ static void describe_options(const struct session *session, char *text, size_t s
         text, size,
         "wavelength=%.10g,%.10g,%.10g specmin=%zu nspec=%zu bundlesize=%zu nsubbundles=%zu nwavestep=%zu "
         "wavepad=%zu pixpad-frac=%g regularize=%g psferr=%g maskbits=%d bad2dfit=%s patch=%s solver=%s",
-        plan->wave_min, plan->wave_max, plan->wave_step, plan->spectra.first, plan->spectra.count,
-        plan->bundlesize, plan->nsubbundles, plan->nwavestep, plan->wavepad, plan->pixpad_frac,
-        session->options.regularize, session->options.psferr, session->arguments->maskbits,
+        plan->wave_min, plan->wave_max, plan->wave_step, session->psf.fibermin + plan->spectra.first,
+        plan->spectra.count, plan->bundlesize, plan->nsubbundles, plan->nwavestep, plan->wavepad,
+        plan->pixpad_frac, session->options.regularize, session->options.psferr, session->arguments->maskbits,
         session->arguments->bad2dfit, session->arguments->patch, session->arguments->solver);
 }
 
@@ -52,7 +52,7 @@ static void make_keywords(const struct session *session, struct keywords *keywor
     if (session->psf.original[0]) {
         keyword_string(keywords, "ORIG_PSF", session->psf.original, "PSF that IN_PSF was made from");
     }
-    keyword_integer(keywords, "FIBERMIN", session->fibers.fibermin, "First fiber");
+    keyword_integer(keywords, "FIBERMIN", (long long)session->fibers.fibermin, "First fiber");
     keyword_string(keywords, "DEVICE", session->timing.device, "Device of the extraction");
     keyword_string(keywords, "BACKEND", session->timing.backend, "Linear algebra of the extraction");
     keyword_integer(keywords, "NREGPTCH", (long long)session->timing.nregularised,

@@ -25,15 +25,14 @@ enum status work_units_make(const struct extract_options *options, const struct 
                             struct span **unit, size_t *count, struct error *error)
 {
     const struct plan_options *plan = &options->plan;
-    const size_t first = plan->spectra.first / plan->bundlesize;
-    const size_t last = (span_end(plan->spectra) - 1) / plan->bundlesize;
-    const bool divided = are_subbundles_faster(options, last - first + 1, nranks);
+    const struct span bundles = plan_bundles(plan, psf);
+    const bool divided = are_subbundles_faster(options, bundles.count, nranks);
 
     *count = 0;
-    *unit = memory_zeroed((last - first + 1) * (divided ? plan->nsubbundles : 1), sizeof **unit);
+    *unit = memory_zeroed(bundles.count * (divided ? plan->nsubbundles : 1), sizeof **unit);
     if (!*unit) return memory_error(error, "list of bundles");
-    for (size_t number = first; number <= last; number++) {
-        const struct span bundle = plan_bundle(plan, psf, number);
+    for (size_t number = 0; number < bundles.count; number++) {
+        const struct span bundle = plan_bundle(plan, psf, bundles.first + number);
         const size_t nsub = divided ? min_size(plan->nsubbundles, bundle.count) : 1;
 
         for (size_t i = 0; i < nsub; i++) { /* divided as plan_make() divides */

@@ -73,26 +73,32 @@ static unsigned char *put_integer(unsigned char *to, uint64_t value, size_t byte
     return to + bytes;
 }
 
-static void fill_row(unsigned char *row, const struct simulation *simulation, unsigned petal, size_t fiber)
+/* Where a spectrum of the PSF belongs. */
+struct place {
+    unsigned petal;
+    size_t fiber, spectrum; /* of the petal, of the PSF */
+};
+
+static void fill_row(unsigned char *row, const struct simulation *simulation, struct place place)
 {
     static const uint64_t first_target =
         39627000000000000u; /* as large as DESI's, so that 32 bits do not suffice */
-    bool dead = (long)fiber == simulation_dead_fiber(simulation);
-    uint64_t number = petal * (uint64_t)SYNTHETIC_FIBERS + fiber;
+    bool dead = (long)place.spectrum == simulation_dead_fiber(simulation);
+    uint64_t number = place.petal * (uint64_t)SYNTHETIC_FIBERS + place.fiber;
 
     row = put_integer(row, first_target + number, columns[0].bytes);
-    row = put_integer(row, petal, columns[1].bytes);
-    row = put_integer(row, fiber, columns[2].bytes);
+    row = put_integer(row, place.petal, columns[1].bytes);
+    row = put_integer(row, place.fiber, columns[2].bytes);
     row = put_integer(row, number, columns[3].bytes);
     row = put_integer(row, dead ? FIBERSTATUS_BADFIBER : 0, columns[4].bytes);
-    memcpy(row, simulation_is_sky(fiber) ? "SKY" : "TGT", columns[5].bytes);
+    memcpy(row, simulation_is_sky(place.spectrum) ? "SKY" : "TGT", columns[5].bytes);
 }
 
 enum status simulate_fibermap(const struct psf *psf, const struct simulation *simulation,
                               struct table *fibermap, struct error *error)
 {
     char digit = psf->camera[0] ? psf->camera[1] : '\0';
-    unsigned petal = digit >= '0' && digit <= '9' ? (unsigned)(digit - '0') : 0;
+    unsigned petal = digit >= '0' && digit <= '9' ? (unsigned)(digit - '0') : (unsigned)psf->petal;
 
     *fibermap = (struct table){.nrows = psf->nspec};
     for (size_t k = 0; k < COLUMNS; k++) fibermap->row_bytes += columns[k].bytes;
@@ -101,7 +107,9 @@ enum status simulate_fibermap(const struct psf *psf, const struct simulation *si
     if (!fibermap->rows || !fibermap->header.text) return memory_error(error, "fibermap");
     fill_header(fibermap);
     for (size_t fiber = 0; fiber < psf->nspec; fiber++) {
-        fill_row(fibermap->rows + fiber * fibermap->row_bytes, simulation, petal, fiber);
+        const struct place place = {petal, psf->fibermin + fiber, fiber};
+
+        fill_row(fibermap->rows + fiber * fibermap->row_bytes, simulation, place);
     }
     return STATUS_OK;
 }
