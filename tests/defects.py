@@ -47,6 +47,63 @@ def dead_amplifiers(image, out):
         save(hdus, out)
 
 
+def fibermap(image, form, fibers, camera, out, name="FIBER", tzero="0", tscal="1", null="-1"):
+    """Replaces FIBERMAP by a table with TARGETID = 10000 + FIBER and FIBER in that TFORM, under this name and with
+    this scaling; the values given as null become undefined. fibers is a Python expression; form "-" leaves FIBER
+    out."""
+    numbers = np.array(eval(fibers), dtype="i8")
+    columns = [fits.Column("OFFSET", "J", bzero=2**31, array=numbers.astype("u4")),
+               fits.Column("TARGETID", "K", array=10000 + numbers)]
+    if form[-1] in "BIJK":
+        stored = (numbers - int(tzero)) // int(tscal)
+        columns.append(fits.Column(name, form, array=stored, null=-9 if form != "B" else None))
+        columns[-1].array[numbers == int(null)] = -9
+    elif form != "-":
+        columns.append(fits.Column(name, form, array=[str(n) for n in numbers] if "A" in form else numbers))
+    columns.append(fits.Column("FIBERSTATUS", "J", array=np.zeros(len(numbers))))
+    table = fits.BinTableHDU.from_columns(columns, name="FIBERMAP")
+    with fits.open(image, memmap=False) as hdus:
+        new = fits.HDUList([table if hdu.name == "FIBERMAP" else hdu for hdu in hdus])
+        if camera == "-":
+            del new[0].header["CAMERA"]
+        else:
+            new[0].header["CAMERA"] = camera
+        save(new, out)
+    if (tzero, tscal) != ("0", "1"):  # astropy would scale the numbers
+        with fits.open(out, mode="update", disable_image_compression=True) as hdus:
+            key = [k for k, v in hdus["FIBERMAP"].header.items() if v == name and k.startswith("TTYPE")][0][5:]
+            hdus["FIBERMAP"].header["TZERO" + key] = int(tzero)
+            hdus["FIBERMAP"].header["TSCAL" + key] = int(tscal)
+
+
+def cut_psf(psf, first, count, fibermin, out):
+    """Takes some fibers of a PSF, the first of which is FIBERMIN."""
+    first, count = int(first), int(count)
+    with fits.open(psf, memmap=False) as hdus:
+        rows = slice(first, first + count)
+        table = hdus["PSF"]
+        columns = [fits.Column("PARAM", table.columns["PARAM"].format, array=table.data["PARAM"])]
+        coefficients = table.data["COEFF"].reshape(len(table.data), -1, int(table.header["LEGDEG"]) + 1)[:, rows]
+        columns.append(fits.Column("COEFF", f"{coefficients[0].size}D", dim=f"({coefficients.shape[2]},{count})",
+                                   array=coefficients))
+        new = fits.BinTableHDU.from_columns(columns, name="PSF")
+        for card in table.header.cards:
+            if card.keyword not in new.header and not card.keyword.startswith(("TTYPE", "TFORM", "TDIM")):
+                new.header.append(card)
+        for name in ("XTRACE", "YTRACE"):
+            hdus[name].data = hdus[name].data[rows]
+        out_hdus = fits.HDUList([hdus["XTRACE"], hdus["YTRACE"], new])
+        for hdu in out_hdus:
+            hdu.header["FIBERMIN"], hdu.header["FIBERMAX"] = int(fibermin), int(fibermin) + count - 1
+        save(out_hdus, out)
+
+
+def set_camera(path, hdu, camera, out):
+    with fits.open(path, memmap=False) as hdus:
+        hdus[hdu].header["CAMERA"] = camera
+        save(hdus, out)
+
+
 def set_coefficient(psf, fiber, param, value, out):
     """Sets all coefficients of a parameter (or of XTRACE, YTRACE) of a fiber, and with nan only the second one."""
     with fits.open(psf, memmap=False) as hdus:
@@ -103,6 +160,21 @@ def check_one_lost(frame, dark, fiber, tolerance="0"):
         off = (np.abs(a["FLUX"].data - b["FLUX"].data) * np.sqrt(b["IVAR"].data)).max()
         assert off <= float(tolerance), f"the other fibers are off by {off} sigma"
         assert (np.delete(a["IVAR"].data, fiber, axis=0) > 0).mean() > 0.9, "the other fibers have no data"
+
+
+def check_fibers(frame, fibermin, fibers, unknown="[]"):
+    """FIBERMIN and FIBERMAP's FIBER, with TARGETID 10000 + FIBER but for those that are unknown."""
+    expected, unknown = np.array(eval(fibers)), eval(unknown)
+    with fits.open(frame) as hdus:
+        table = hdus["FIBERMAP"].data
+        column = [name for name in table.names if name.upper() == "FIBER"][0]
+        got = np.array(table[column]).astype(int)
+        assert hdus[0].header["FIBERMIN"] == int(fibermin), f"FIBERMIN {hdus[0].header['FIBERMIN']}"
+        assert (got == expected).all(), f"FIBER {got}"
+        for fiber, target, offset, status in zip(got, table["TARGETID"], table["OFFSET"], table["FIBERSTATUS"]):
+            known = fiber not in unknown
+            right = (10000 + fiber, fiber, 0) if known else (0, 0, 257)
+            assert (target, offset, status) == right, f"fiber {fiber}: {target}, {offset}, {status}"
 
 
 if __name__ == "__main__":

@@ -86,6 +86,10 @@ check 'NaN in one fiber, in a batch: costs that fiber' defects check_one_lost ou
 if command -v mpiexec >/dev/null && ! "$UNSPOT" info | grep -q '^MPI  *none'; then
     run 'NaN in one fiber, 3 ranks' mpiexec -n 3 "$UNSPOT" extract -i im.fits -p psf.fits -o nan.fits -w $grid -n 10 --loglevel warn
     check 'NaN in one fiber, 3 ranks: costs that fiber' defects check_one_lost nan.fits dark.fits 5
+    defects fibermap im.fits J '[k for k in range(5000) if k != 1503]' r3 mapped.fits || exit 1
+    echo "mapped.fits psf.fits out/f.fits $grid" >mapped.txt
+    check 'FIBERMAP by FIBER, a batch of 3 ranks' mpiexec -n 3 "$UNSPOT" batch --io ranks mapped.txt -- -n 10
+    check 'FIBERMAP by FIBER, a batch of 3 ranks: right rows' defects check_fibers out/f.fits 1500 'range(1500,1510)' '[1503]'
     run 'NaN in one fiber, a batch of 3 ranks' mpiexec -n 3 "$UNSPOT" batch --io ranks tasks.txt -- -n 10
     check 'NaN in one fiber, a batch of 3 ranks: costs that fiber' defects check_one_lost out/nan.fits dark.fits 5
 else
@@ -93,6 +97,100 @@ else
 fi
 run 'an image simulated with such a PSF' "$UNSPOT" simulate -p psf.fits -o nan.im.fits -w $grid --loglevel warn
 warned 'an image simulated with such a PSF' '1 spectra are not finite'
+cp psf.whole.fits psf.fits
+
+# --- FIBERMAP belongs to spectra by FIBER
+fibers() # NAME EXPECTED FIBERMAP_ARGUMENT...: the frame of im.fits with this FIBERMAP
+{
+    local name=$1 expected=$2
+    shift 2
+    defects fibermap im.fits "$1" "$2" "$3" mapped.fits "${@:4}" || exit 1
+    run "$name" extract mapped.fits out/f.fits -n 10
+    check "$name: right rows" defects check_fibers out/f.fits $expected
+}
+of_r0='0 range(10)' of_r3='1500 range(1500,1510)'
+for form in I J K E D; do
+    fibers "FIBER as $form" "$of_r3" $form 'range(5000)' r3
+    fibers "FIBER as $form, in reverse" "$of_r0" $form 'range(499,-1,-1)' r0
+    check_quiet "FIBER as $form: no warnings" extract mapped.fits out/f.fits -n 10
+done
+fibers 'FIBER as bytes' "$of_r0" B 'range(250)' r0
+fibers 'FIBER as unsigned 16 bits' "$of_r3" I 'range(5000)' r3 FIBER 32768
+fibers 'FIBER as unsigned 32 bits' "$of_r3" J 'range(5000)' r3 FIBER 2147483648
+fibers 'FIBER with an offset' "$of_r3" J 'range(5000)' r3 FIBER -7
+fibers 'FIBER with a scale' '1500 range(1500,1510)' J 'range(1000,3000)' r3 FIBER 1000 1
+fibers 'FIBER in lower case' "$of_r3" J 'range(5000)' r3 fiber
+fibers 'FIBER of this petal alone' "$of_r3" J 'range(1500,2000)' r3
+fibers 'CAMERA in upper case' "$of_r3" J 'range(5000)' R3
+fibers 'CAMERA in quotes' "$of_r3" J 'range(5000)' "'r3     '"
+fibers 'no CAMERA, rows of one petal' "$of_r3" J 'range(1500,2000)' -
+fibers 'rows in disorder' "$of_r0" J 'np.random.default_rng(1).permutation(500)' r0
+fibers 'an extra row without FIBER' "$of_r0" J '[-1] + list(range(500))' r0
+fibers 'two rows are missing' '0 range(10) [3,7]' J '[k for k in range(500) if k not in (3,7,400)]' r0
+warned 'two rows are missing' 'no row for 2 fibers: .*FIBERSTATUS 257: 3, 7$'
+fibers 'a row is missing, unsigned' '1500 range(1500,1510) [1502]' I '[k for k in range(1500,2000) if k != 1502]' r3 FIBER 32768
+fibers 'an undefined FIBER' '0 range(10) [4]' J 'range(500)' r0 FIBER 0 1 4
+warned 'an undefined FIBER' 'no row for 1 fibers: .*: 4$'
+defects fibermap im.fits J '[k for k in range(5000) if k != 1503]' r3 mapped.fits || exit 1
+echo "mapped.fits psf.fits out/f.fits $grid" >tasks.txt
+run 'a row is missing, in a batch' "$UNSPOT" batch --loglevel warn tasks.txt -- -n 10
+check 'a row is missing, in a batch: right rows' defects check_fibers out/f.fits 1500 'range(1500,1510)' '[1503]'
+check 'a row is missing, in a batch: said' grep -q 'WARNING: .*no row for 1 fibers: .*: 1503$' log.check.kept
+fibers 'a row twice' "$of_r0" J 'list(range(500)) + [2]' r0
+warned 'a row twice' 'several rows, all the same, for 1 fibers: one is taken: 2$'
+defects fibermap im.fits - 'range(500)' r0 mapped.fits || exit 1
+run 'no column FIBER' extract mapped.fits out/f.fits -n 10
+warned 'no column FIBER' 'no column FIBER of integers: its row 0 is taken for fiber 0'
+defects fibermap im.fits 5A 'range(500)' r0 mapped.fits || exit 1
+run 'FIBER as text' extract mapped.fits out/f.fits -n 10
+warned 'FIBER as text' 'no column FIBER of integers'
+rm -f out/*
+refused() # NAME REGEX FIBERMAP_ARGUMENT...
+{
+    defects fibermap im.fits "$3" "$4" "$5" mapped.fits "${@:6}" || exit 1
+    expect_fail "$1" 1 "mapped.fits: $2" "$UNSPOT" extract -i mapped.fits -p psf.fits -o out/f.fits -w $grid -n 10 --loglevel error
+}
+refused 'rows of another petal' 'FIBERMAP, of fibers 1000 to 1499, has no rows for most .* 0 to 9 by CAMERA' J 'range(1000,1500)' r0
+refused 'most rows are missing' 'FIBERMAP, of fibers 5 to 20, has no rows for most' J 'range(5,21)' r3
+refused 'several petals, no CAMERA' 'FIBERMAP has fibers of several petals, and CAMERA "" does not say which' J 'range(5000)' -
+refused 'several petals, no FIBER' 'FIBERMAP has 5000 rows, more than the 500 fibers .* no column FIBER' - 'range(5000)' r0
+refused 'no FIBER, too few rows' 'FIBERMAP has no row for fiber 8 \(it has 8 rows\)' - 'range(8)' r0
+
+# --- a PSF of some fibers, and of another camera
+rm -f out/*
+check 'the whole PSF' extract im.fits whole.fits -s 5 -n 5 --bundlesize 5
+for fibermin in 5 505; do
+    defects cut_psf psf.whole.fits 5 5 $fibermin psf.fits || exit 1
+    camera=r$((fibermin / 500))
+    defects fibermap im.fits J 'range(5000)' $camera mapped.fits || exit 1
+    check "FIBERMIN $fibermin" extract mapped.fits out/f.fits -s 5 -n 5 --bundlesize 5
+    check "FIBERMIN $fibermin: the same fluxes" defects check_same_flux out/f.fits whole.fits 1
+    check "FIBERMIN $fibermin: FIBERMAP" defects check_fibers out/f.fits $fibermin "range($fibermin,$fibermin+5)"
+    check "FIBERMIN $fibermin, all of it" extract mapped.fits out/f.fits --bundlesize 5
+    check "FIBERMIN $fibermin, all of it: the same fluxes" defects check_same_flux out/f.fits whole.fits 1
+done
+rm -f out/*
+expect_fail 'a fiber that the PSF has not' 2 '--specmin 10: the PSF psf.fits has spectra 5 to 9 only' "$UNSPOT" extract -i mapped.fits \
+    -p psf.fits -o out/f.fits -w $grid -s 10 --loglevel error
+defects fibermap im.fits J 'range(5000)' r3 mapped.fits || exit 1
+expect_fail 'FIBERMIN of another petal' 1 'mapped.fits: the PSF is of petal 1 by its FIBERMIN, the image of petal 3' "$UNSPOT" extract \
+    -i mapped.fits -p psf.fits -o out/f.fits -w $grid --loglevel error
+defects cut_psf psf.whole.fits 2 8 2 psf.fits || exit 1 # bundles are blocks of the slit also where the PSF cuts one
+check 'a PSF that begins within a bundle' extract im.fits out/f.fits -s 5 -n 5 --bundlesize 5
+check 'a PSF that begins within a bundle: the same fluxes' defects check_same_flux out/f.fits whole.fits 1
+check 'simulating with such a PSF' "$UNSPOT" simulate -p psf.fits -o cut.fits --truth cut.truth.fits -w $grid -s 4
+check 'such an exposure' extract cut.fits out/f.fits -s 4 -n 6
+check 'such an exposure: pulls' "$UNSPOT" compare out/f.fits --truth cut.truth.fits --pull-mean 0.2 --pull-sigma 0.2
+cp psf.whole.fits psf.fits
+rm -f out/*
+defects set_camera psf.whole.fits PSF Z7 psf.fits || exit 1
+expect_fail 'a PSF of another camera' 1 'psf.fits: the PSF is for camera Z7, but the image im.fits is of camera r0' "$UNSPOT" extract \
+    -i im.fits -p psf.fits -o out/f.fits -w $grid --loglevel error
+defects set_camera psf.whole.fits PSF r7 psf.fits || exit 1
+run 'a PSF of another petal' extract im.fits out/f.fits -n 10
+warned 'a PSF of another petal' 'psf.fits: the PSF is for camera r7, the image im.fits is of camera r0'
+defects set_camera psf.whole.fits PSF "'R0      '" psf.fits || exit 1
+check_quiet 'a PSF of the same camera in upper case and quotes' extract im.fits out/f.fits -n 10
 cp psf.whole.fits psf.fits
 
 # --- grids

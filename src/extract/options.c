@@ -75,14 +75,12 @@ static enum status settle_spectra(struct plan_options *plan, const struct psf *p
 
     plan->spectra = span_common(wanted, fibers);
     if (plan->spectra.count == 0) {
-        return error_set(error, STATUS_USAGE,
-                         "--specmin %zu --nspec %zu: the PSF %s has spectra %zu to %zu only", wanted.first,
-                         wanted.count, psf_name, fibers.first, span_end(fibers) - 1);
+        return error_set(error, STATUS_USAGE, "--specmin %zu: the PSF %s has spectra %zu to %zu only",
+                         wanted.first, psf_name, fibers.first, span_end(fibers) - 1);
     }
     if (plan->spectra.count < wanted.count) {
-        log_warning(
-            log, "--specmin %zu --nspec %zu: the PSF has %zu of these spectra, from %zu on; they are taken",
-            wanted.first, wanted.count, plan->spectra.count, plan->spectra.first);
+        log_warning(log, "--nspec %zu: the PSF has %zu spectra from --specmin %zu on; these are taken",
+                    wanted.count, plan->spectra.count, plan->spectra.first);
     }
     plan->spectra.first -= psf->fibermin;
     return STATUS_OK;
