@@ -2,16 +2,21 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Copies as much of text as fits. FITS headers hold printable ASCII only; an umlaut in a path must not cost a
- * frame. */
+static bool is_printable(char c)
+{
+    return c >= ' ' && c <= '~';
+}
+
+/* Copies as much of text as fits, with ? for what is not printable ASCII. */
 static void copy_clean(char *to, size_t size, const char *text)
 {
     size_t i = 0;
 
-    for (; text[i] && i + 1 < size; i++) to[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '?';
+    for (; text[i] && i + 1 < size; i++) to[i] = is_printable(text[i]) ? text[i] : '?';
     to[i] = '\0';
 }
 
@@ -19,7 +24,7 @@ static void copy_clean(char *to, size_t size, const char *text)
  * name only once, or a new one; NULL when there is no room. */
 static struct keyword *keyword_slot(struct keywords *keywords, const char *name, const char *comment)
 {
-    struct keyword new = {.name = ""};
+    struct keyword new = {.string = ""};
     struct keyword *keyword = NULL;
 
     copy_clean(new.name, sizeof new.name, name);
@@ -36,13 +41,35 @@ static struct keyword *keyword_slot(struct keywords *keywords, const char *name,
     return keyword;
 }
 
+/* Writes value, escaped, and a final 0 to text[size]. Returns the bytes written; what does not fit is left
+ * out.
+ */
+static size_t escape(const char *value, char *text, size_t size)
+{
+    enum { LONGEST = 3 }; /* bytes that one becomes */
+    size_t used = 0;
+
+    if (size == 0) return 0;
+    for (; *value && used + LONGEST < size; value++) {
+        const bool is_last = value[1] == '\0', is_lost = is_last && (*value == ' ' || *value == '&');
+
+        if (is_printable(*value) && *value != '%' && !is_lost)
+            text[used++] = *value;
+        else
+            used += (size_t)snprintf(text + used, size - used, "%%%02X", (unsigned)(unsigned char)*value);
+    }
+    text[used++] = '\0';
+    return used;
+}
+
 void keyword_string(struct keywords *keywords, const char *name, const char *value, const char *comment)
 {
     struct keyword *keyword = keyword_slot(keywords, name, comment);
 
     if (!keyword) return;
     keyword->type = KEYWORD_STRING;
-    copy_clean(keyword->string, sizeof keyword->string, value);
+    keyword->string = keywords->text + keywords->used;
+    keywords->used += escape(value, keywords->text + keywords->used, KEYWORDS_TEXT - keywords->used);
 }
 
 void keyword_integer(struct keywords *keywords, const char *name, long long value, const char *comment)

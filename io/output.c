@@ -125,19 +125,54 @@ enum status output_begin(struct output *output, const char *path, struct error *
     return STATUS_OK;
 }
 
+/* Replaces a link, whose target need not exist, by what it points to, as often as there are links. */
+static void follow_links(char *path, size_t size)
+{
+    enum { LINKS_MAX = 16 };
+    char target[sizeof((struct output *)0)->path], folder[sizeof target + 2], next[2 * sizeof target];
+    const char *name;
+
+    for (int i = 0; i < LINKS_MAX; i++) {
+        const ssize_t length = readlink(path, target, sizeof target - 1);
+
+        if (length <= 0) return; /* it is no link */
+        target[length] = '\0';
+        split_path(path, folder, sizeof folder, &name);
+        snprintf(next, sizeof next, "%s%s", target[0] == '/' ? "" : folder, target);
+        snprintf(path, size, "%.*s", (int)size - 1, next);
+    }
+}
+
+bool output_identify(const char *path, struct file_identity *identity)
+{
+    char real[sizeof((struct output *)0)->path], folder[sizeof real + 2];
+    const char *name = "";
+    struct stat info;
+
+    snprintf(real, sizeof real, "%s", path);
+    if (stat(real, &info) != 0) {
+        follow_links(real, sizeof real);
+        split_path(real, folder, sizeof folder, &name);
+        if (stat(folder, &info) != 0) return false;
+    }
+    *identity = (struct file_identity){.device = (uint64_t)info.st_dev, .inode = (uint64_t)info.st_ino};
+    snprintf(identity->name, sizeof identity->name, "%s", name);
+    return true;
+}
+
+int output_compare_identities(const struct file_identity *a, const struct file_identity *b)
+{
+    if (a->device != b->device) return a->device < b->device ? -1 : 1;
+    if (a->inode != b->inode) return a->inode < b->inode ? -1 : 1;
+    return strcmp(a->name, b->name);
+}
+
 bool output_same_file(const char *a, const char *b)
 {
-    char folder[2][sizeof((struct output *)0)->path + 2];
-    const char *name[2];
-    struct stat info[2];
+    struct file_identity one, other;
 
-    if (stat(a, &info[0]) != 0 || stat(b, &info[1]) != 0) { /* one of them is yet to be written */
-        split_path(a, folder[0], sizeof folder[0], &name[0]);
-        split_path(b, folder[1], sizeof folder[1], &name[1]);
-        if (strcmp(name[0], name[1]) != 0) return false;
-        if (stat(folder[0], &info[0]) != 0 || stat(folder[1], &info[1]) != 0) return false;
-    }
-    return info[0].st_dev == info[1].st_dev && info[0].st_ino == info[1].st_ino;
+    return output_identify(a, &one) && output_identify(b, &other) &&
+           output_compare_identities(&one, &other) == 0;
 }
 
 enum status output_check(const char *path, struct error *error)

@@ -4,6 +4,7 @@
 #define UNSPOT_IO_OUTPUT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -17,7 +18,19 @@ struct output {
  * its folder is missing or not writable, or when path is a folder or a device. Leaves nothing behind. */
 enum status output_check(const char *path, struct error *error);
 
-/* Whether two paths name one file: where both exist, they are the same file; else they have the same name in
+/* Which file a path means, through links and whatever its spelling. */
+struct file_identity {
+    uint64_t device, inode; /* of the file, or of its folder where it does not exist */
+    char name[256];         /* within the folder; empty where the file exists */
+};
+
+/* False when neither the file nor its folder exist: the path then means no file. */
+bool output_identify(const char *path, struct file_identity *identity);
+
+/* Orders identities; 0 where they are one file's. */
+int output_compare_identities(const struct file_identity *a, const struct file_identity *b);
+
+/* Whether two paths mean one file: where both exist, they are the same file; else they have the same name in
  * the same folder. */
 bool output_same_file(const char *a, const char *b);
 

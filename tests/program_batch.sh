@@ -71,6 +71,39 @@ wrong '-ox: not for a task' "im.fits psf.fits out/f.fits $grid - -ox"
 wrong '--help: not for a task' "im.fits psf.fits out/f.fits $grid - --help"
 wrong 'out/good.fits is also written by line 1' "im.fits psf.fits out/good.fits $grid"
 wrong 'out/good.fits is also written by line 1' "im.fits psf.fits out/f.fits $grid out/good.fits"
+# a file that is written is used nowhere else, whatever its spelling
+mkdir -p sub && ln -sf ../out sub/link && ln -sf out/new.fits new.link && ln -sf out/good.fits good.link
+for spelling in ./out/good.fits out/../out/good.fits out//good.fits "$PWD/out/good.fits" sub/link/good.fits good.link; do
+    wrong "$spelling is also written by line 1, as out/good.fits" "im.fits psf.fits $spelling $grid"
+    wrong "$spelling is also written by line 1, as out/good.fits" "im.fits psf.fits out/f.fits $grid $spelling"
+done
+touch out/good.fits out/other.fits && ln -f out/other.fits hard.fits # also where the files are there
+wrong './out/good.fits is also written by line 1' "im.fits psf.fits ./out/good.fits $grid"
+wrong 'good.link is also written by line 1' "im.fits psf.fits good.link $grid"
+for model in new.link hard.fits; do # within one line, and a hard link
+    echo "im.fits psf.fits out/$([ $model = hard.fits ] && echo other || echo new).fits $grid $model" >twice.txt
+    expect_fail "$model" 2 "twice.txt:1: .* is also written by line 1" "$UNSPOT" batch twice.txt
+done
+rm -f out/good.fits out/other.fits hard.fits
+lost() # INPUT LINE: line 1 has this input, and LINE would write it
+{
+    printf '%s\n' "im.fits psf.fits out/good.fits $grid" "$2" >lost.txt
+    expect_fail "an input would be lost: $2" 2 "lost.txt:[12]: $1 is also written by line 2" "$UNSPOT" batch lost.txt
+}
+lost im.fits "im.fits psf.fits im.fits $grid"
+lost im.fits "im.fits psf.fits out/f.fits $grid ./im.fits"
+lost psf.fits "im.fits psf.fits ./psf.fits $grid"
+gzip -kf im.fits && mv im.fits im.kept.fits # im.fits then is im.fits.gz
+lost im.fits "im.fits psf.fits im.fits $grid"
+lost im.fits.gz "im.fits psf.fits out/../im.fits.gz $grid"
+mv im.kept.fits im.fits && rm im.fits.gz
+echo "im.fits psf.fits ./self.txt $grid" >self.txt
+expect_fail 'the table is an output' 2 'self.txt: the table is also written by line 1' "$UNSPOT" batch self.txt
+expect_fail 'the table is --timing' 2 'out.txt: the table is also written by --timing, as ./out.txt' "$UNSPOT" batch --timing ./out.txt out.txt
+expect_fail '--timing is an image' 2 "out.txt:[0-9]+: im.fits is also written by --timing" "$UNSPOT" batch --timing ./im.fits out.txt
+for i in $(seq 2000); do echo "im.fits psf.fits out/f$i.fits $grid out/m$i.fits"; done >many.txt
+echo "im.fits psf.fits out/./f1000.fits $grid" >>many.txt
+expect_fail '2000 lines' 2 'many.txt:2001: out/./f1000.fits is also written by line 1000' "$UNSPOT" batch many.txt
 printf '# nothing\n\n' >empty.txt
 printf 'im.fits psf.fits out/f.fits\0' >binary.txt
 expect_fail 'no tasks' 2 'empty.txt: no tasks' "$UNSPOT" batch empty.txt
@@ -93,14 +126,12 @@ afresh
 
 # --- frames that cannot be done: the others are
 head -c 500000 im.fits >truncated.fits
-mkdir sub
 {
     sed -n 2,4p out.txt
     echo "absent.fits psf.fits out/x1.fits $grid"
     echo "truncated.fits psf.fits out/x2.fits $grid"
     echo "im.fits psf.fits sub/absent/x3.fits $grid"
     echo "im.fits psf.fits out/x4.fits 5800,9980,0.8"
-    echo "im.fits psf.fits im.fits $grid"
     echo "psf.fits psf.fits out/x5.fits $grid"
     echo "im.fits im.fits out/x6.fits $grid"
     sed -n 5,7p out.txt
@@ -111,15 +142,15 @@ for io in off threads; do
     check "bad frames, --io $io: exit status" test $? = 1
     check "bad frames, --io $io: the others" all_same
     for line in '4: no out/x1.fits: absent.fits: no such file' '5: no out/x2.fits: truncated.fits: truncated' \
-        '6: no sub/absent/x3.fits: .*no directory' '8: no im.fits: .*same file' \
+        '6: no sub/absent/x3.fits: .*no directory' \
         '7: no out/x4.fits: .*--wavelength 5800,9980,0.8: .*is defined from' \
-        '9: no out/x5.fits: psf.fits: no HDU IMAGE' '10: no out/x6.fits: im.fits: not a PSF'; do
+        '8: no out/x5.fits: psf.fits: no HDU IMAGE' '9: no out/x6.fits: im.fits: not a PSF'; do
         check "bad frames, --io $io: $line" grep -qE "^ERROR: bad.txt:$line" log.batch
         check "bad frames, --io $io: $line, in the summary" grep -qE "^INFO: missing: bad.txt:$line" log.batch
     done
-    check "bad frames, --io $io: counts" grep -q '13 frames: 6 written, 0 complete before, 7 failed' log.batch
+    check "bad frames, --io $io: counts" grep -q '12 frames: 6 written, 0 complete before, 6 failed' log.batch
     check "bad frames, --io $io: last line" test "$(tail -n 1 log.batch)" = \
-        'ERROR: 7 of 13 frames are missing; --resume makes them'
+        'ERROR: 6 of 12 frames are missing; --resume makes them'
 done
 
 # --- resume

@@ -20,8 +20,8 @@
 
 static void keywords_are_clean(void **state)
 {
-    struct keywords keywords = {.count = 0};
-    char longer[1000];
+    static struct keywords keywords;
+    static char longer[4096];
 
     (void)state;
     memset(longer, 'x', sizeof longer);
@@ -33,8 +33,8 @@ static void keywords_are_clean(void **state)
     keyword_integer(&keywords, "LONG2", 6, "again");
     assert_int_equal(keywords.count, 4);
     assert_string_equal(keywords.list[0].name, "IN_PSF-L");
-    assert_string_equal(keywords.list[0].string, "a?b??");
-    assert_int_equal(strlen(keywords.list[1].string), 511);
+    assert_string_equal(keywords.list[0].string, "a%0Ab%C3%A4");
+    assert_string_equal(keywords.list[1].string, longer);
     assert_int_equal(strlen(keywords.list[1].comment), 47);
     assert_int_equal(keywords.list[2].type, KEYWORD_STRING);
     assert_int_equal(keywords.list[3].integer, 6);
@@ -45,6 +45,49 @@ static void keywords_are_clean(void **state)
         keyword_integer(&keywords, name, i, "");
     }
     assert_int_equal(keywords.count, KEYWORDS_MAX);
+}
+
+/* Texts that differ, by bytes that a card cannot hold or does not keep, have strings that differ. */
+static void strings_are_escaped(void **state)
+{
+    static const char *const texts[][2] = {
+        {"plain-r0_1.fits.gz", "plain-r0_1.fits.gz"},
+        {"it's 'quoted' & more", "it's 'quoted' & more"},
+        {" a b ", " a b%20"},
+        {"a b", "a b"},
+        {"a&", "a%26"},
+        {"a&b", "a&b"},
+        {"100%", "100%25"},
+        {"\xc3\xa4", "%C3%A4"},
+        {"\xc3\xb6", "%C3%B6"},
+        {"%C3%B6", "%25C3%25B6"},
+        {"\t\x7f", "%09%7F"},
+        {"", ""},
+        {" ", "%20"},
+    };
+    static struct keywords keywords;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        keyword_string(&keywords, "TEXT", texts[i][0], "");
+        assert_string_equal(keywords.list[0].string, texts[i][1]);
+    }
+    assert_int_equal(keywords.count, 1);
+}
+
+/* Three names of the greatest length, all of whose bytes are escaped, are not cut. */
+static void long_strings_are_whole(void **state)
+{
+    static struct keywords keywords;
+    static char name[4096];
+
+    (void)state;
+    memset(name, '\xff', sizeof name - 1);
+    for (int i = 0; i < 3; i++) {
+        keyword_string(&keywords, (const char *[]){"A", "B", "C"}[i], name, "");
+        assert_int_equal(strlen(keywords.list[i].string), 3 * 4095);
+    }
+    assert_int_equal(strspn(keywords.list[0].string, "%F"), 3 * 4095);
 }
 
 static void output_appears_whole(void **state)
@@ -196,9 +239,14 @@ static void missing_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(keywords_are_clean),  TEST(output_appears_whole),
-        TEST(output_is_abandoned), TEST(output_is_refused),
-        TEST(full_disk),           TEST(missing_folder),
+        TEST(keywords_are_clean),
+        TEST(strings_are_escaped),
+        TEST(long_strings_are_whole),
+        TEST(output_appears_whole),
+        TEST(output_is_abandoned),
+        TEST(output_is_refused),
+        TEST(full_disk),
+        TEST(missing_folder),
     };
 
     return cmocka_run_group_tests_name("io_output", tests, NULL, NULL);

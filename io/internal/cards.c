@@ -120,13 +120,15 @@ void key_write_real(fitsfile *file, const char *name, double value, const char *
 static void keyword_write(fitsfile *file, const struct keyword *keyword, int *fits)
 {
     const char *comment = keyword->comment[0] ? keyword->comment : NULL;
-    char text[sizeof keyword->string];
+    char camera[CARD_SIZE];
 
     switch (keyword->type) {
     case KEYWORD_STRING:
-        snprintf(text, sizeof text, "%s", keyword->string);
-        if (strcmp(keyword->name, "CAMERA") == 0) lower(text);
-        fits_write_key_longstr(file, keyword->name, text, comment, fits);
+        snprintf(camera, sizeof camera, "%s", keyword->string);
+        lower(camera);
+        fits_write_key_longstr(file, keyword->name,
+                               strcmp(keyword->name, "CAMERA") == 0 ? camera : keyword->string, comment,
+                               fits);
         break;
     case KEYWORD_INTEGER:
         fits_write_key_lng(file, keyword->name, keyword->integer, comment, fits);

@@ -31,7 +31,7 @@ enum status engine_share_tasks(struct batch *batch, struct error *error)
     status = tasks_split(&batch->tasks, options->tasks, text, error);
     batch->tasks.common = options->common;
     batch->tasks.ncommon = options->ncommon;
-    if (is_root && status == STATUS_OK) status = tasks_check(&batch->tasks, error);
+    if (is_root && status == STATUS_OK) status = tasks_check(&batch->tasks, options->timing, error);
     if (is_root && status == STATUS_OK && options->timing) status = output_check(options->timing, error);
     return (enum status)ranks_announce(world, status);
 }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <popt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 
 #include "base/memory.h"
 #include "extract/session.h"
+#include "io/output.h"
+#include "io/path.h"
 
 enum { IMAGE, PSF, OUTPUT, WAVELENGTH, MODEL, COLUMNS };
 
@@ -175,35 +178,78 @@ enum status tasks_arguments(const struct tasks *tasks, size_t task, struct argum
     return error_set(error, status, "%s:%zu: %s", tasks->name, tasks->list[task].line, cause.text);
 }
 
-/* A file that a task writes. */
-struct written {
+/* A file of the batch. */
+struct used_file {
     char *path;
-    size_t line;
+    size_t line; /* of the table; 0: of the batch as a whole */
+    bool is_output;
+    struct file_identity identity;
 };
 
-static int compare_paths(const void *a, const void *b)
+/* All files of the batch. */
+struct used_files {
+    size_t count;
+    struct used_file *list;
+};
+
+enum { FILES_OF_TASK = 6, FILES_OF_BATCH = 2 };
+
+/* Adds a file, unless there is no such name. Names of files that cannot exist are no concern here. */
+static bool add_file(struct used_files *files, const char *path, size_t line, bool is_output)
 {
-    const struct written *one = a, *other = b;
-    int order = strcmp(one->path, other->path);
+    struct used_file *file = &files->list[files->count];
+
+    if (!path) return true;
+    *file = (struct used_file){.line = line, .is_output = is_output};
+    if (!output_identify(path, &file->identity)) return true;
+    file->path = strdup(path);
+    files->count += file->path != NULL;
+    return file->path != NULL;
+}
+
+/* Adds an input by the name that is asked for and by the one under which it is found: neither may be written.
+ */
+static bool add_input(struct used_files *files, const char *path, size_t line)
+{
+    char found[4096];
+
+    path_of_input(path, found, sizeof found);
+    return add_file(files, path, line, false) &&
+           (strcmp(found, path) == 0 || add_file(files, found, line, false));
+}
+
+/* The outputs of a file come before its inputs, and earlier lines before later ones. */
+static int compare_files(const void *a, const void *b)
+{
+    const struct used_file *one = a, *other = b;
+    const int order = output_compare_identities(&one->identity, &other->identity);
 
     if (order) return order;
+    if (one->is_output != other->is_output) return one->is_output ? -1 : 1;
     return one->line < other->line ? -1 : one->line > other->line;
 }
 
-static enum status check_written(const struct tasks *tasks, struct written *written, size_t count,
-                                 struct error *error)
+/* Refuses a file that is written, and used by another line or twice by one. */
+static enum status check_files(const struct tasks *tasks, struct used_files *files, struct error *error)
 {
-    qsort(written, count, sizeof *written, compare_paths);
-    for (size_t i = 1; i < count; i++) {
-        if (strcmp(written[i].path, written[i - 1].path) != 0) continue;
-        return error_set(error, STATUS_USAGE, "%s:%zu: %s is also written by line %zu", tasks->name,
-                         written[i].line, written[i].path, written[i - 1].line);
+    qsort(files->list, files->count, sizeof *files->list, compare_files);
+    for (size_t i = 1; i < files->count; i++) {
+        const struct used_file *one = &files->list[i - 1], *other = &files->list[i];
+        char by[64] = "by --timing";
+
+        if (!one->is_output || output_compare_identities(&one->identity, &other->identity) != 0) continue;
+        if (one->line > 0) snprintf(by, sizeof by, "by line %zu", one->line);
+        if (other->line > 0)
+            return error_set(error, STATUS_USAGE, "%s:%zu: %s is also written %s, as %s: choose another name",
+                             tasks->name, other->line, other->path, by, one->path);
+        return error_set(error, STATUS_USAGE, "%s: the table is also written %s, as %s: choose another name",
+                         other->path, by, one->path);
     }
     return STATUS_OK;
 }
 
-/* Checks one line of the table, and adds the names of the files that it writes to the list. */
-static enum status check_line(const struct tasks *tasks, size_t task, struct written *written, size_t *count,
+/* Checks one line of the table, and adds its files to the list. */
+static enum status check_line(const struct tasks *tasks, size_t task, struct used_files *files,
                               struct error *error)
 {
     struct arguments arguments;
@@ -214,28 +260,29 @@ static enum status check_line(const struct tasks *tasks, size_t task, struct wri
 
     if (status == STATUS_OK && (status = session_begin(&session, &arguments, &cause)) != STATUS_OK)
         error_set(error, status, "%s:%zu: %s", tasks->name, line, cause.text);
-    if (status == STATUS_OK) {
-        written[(*count)++] = (struct written){arguments.output, line};
-        arguments.output = NULL;
-        if (arguments.model) written[(*count)++] = (struct written){arguments.model, line};
-        arguments.model = NULL;
-    }
+    if (status == STATUS_OK &&
+        !(add_input(files, arguments.input, line) && add_input(files, arguments.psf, line) &&
+          add_file(files, arguments.output, line, true) && add_file(files, arguments.model, line, true)))
+        status = memory_error(error, "table of tasks");
     arguments_free(&arguments);
     return status;
 }
 
-enum status tasks_check(const struct tasks *tasks, struct error *error)
+enum status tasks_check(const struct tasks *tasks, const char *timing, struct error *error)
 {
-    struct written *written = memory_zeroed(2 * tasks->count, sizeof *written);
-    size_t count = 0;
+    struct used_files files = {
+        .list = memory_zeroed(FILES_OF_TASK * tasks->count + FILES_OF_BATCH, sizeof *files.list)};
     enum status status = STATUS_OK;
 
-    if (!written) return memory_error(error, "table of tasks");
+    if (!files.list) return memory_error(error, "table of tasks");
     if (tasks->count == 0) status = error_set(error, STATUS_USAGE, "%s: no tasks in it", tasks->name);
     for (size_t i = 0; i < tasks->count && status == STATUS_OK; i++)
-        status = check_line(tasks, i, written, &count, error);
-    if (status == STATUS_OK) status = check_written(tasks, written, count, error);
-    for (size_t i = 0; i < count; i++) free(written[i].path);
-    free(written);
+        status = check_line(tasks, i, &files, error);
+    if (status == STATUS_OK &&
+        !(add_file(&files, tasks->name, 0, false) && add_file(&files, timing, 0, true)))
+        status = memory_error(error, "table of tasks");
+    if (status == STATUS_OK) status = check_files(tasks, &files, error);
+    for (size_t i = 0; i < files.count; i++) free(files.list[i].path);
+    free(files.list);
     return status;
 }

@@ -37,7 +37,9 @@ void tasks_free(struct tasks *tasks);
 enum status tasks_arguments(const struct tasks *tasks, size_t task, struct arguments *arguments,
                             struct error *error);
 
-/* Checks all lines, and that no two of them write the same file; STATUS_USAGE says file and line. */
-enum status tasks_check(const struct tasks *tasks, struct error *error);
+/* Checks all lines, and that no file that is written is used otherwise, whatever its spelling: by another
+ * line, as an input, as the table, or as the file timing, which may be NULL. STATUS_USAGE says file and line.
+ */
+enum status tasks_check(const struct tasks *tasks, const char *timing, struct error *error);
 
 #endif

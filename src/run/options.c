@@ -93,6 +93,18 @@ enum status options_loglevel(const char *text, struct log *log, struct error *er
     return error_set(error, STATUS_USAGE, "--loglevel %s: expected debug, info, warn or error", text);
 }
 
+/* Whether an output is this file. An input X.fits that is found as X.fits.gz must not be written as X.fits
+ * either: the next run would find that. */
+static bool is_same(const char *output, const struct named_file *file)
+{
+    char found[4096];
+
+    if (output_same_file(output, file->path)) return true;
+    if (file->is_output) return false;
+    path_of_input(file->path, found, sizeof found);
+    return output_same_file(output, found);
+}
+
 enum status options_outputs(const struct named_file *files, size_t count, struct error *error)
 {
     enum status status = STATUS_OK;
@@ -100,14 +112,7 @@ enum status options_outputs(const struct named_file *files, size_t count, struct
     for (size_t i = 0; i < count; i++) {
         if (!files[i].path || !files[i].is_output) continue;
         for (size_t k = 0; k < count; k++) {
-            char other[4096];
-
-            if (k == i || !files[k].path) continue;
-            if (files[k].is_output)
-                snprintf(other, sizeof other, "%s", files[k].path);
-            else
-                path_of_input(files[k].path, other, sizeof other);
-            if (!output_same_file(files[i].path, other)) continue;
+            if (k == i || !files[k].path || !is_same(files[i].path, &files[k])) continue;
             return error_set(error, STATUS_USAGE, "%s %s: the same file as %s: choose another name",
                              files[i].option, files[i].path, files[k].option);
         }
