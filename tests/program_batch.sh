@@ -2,7 +2,7 @@
 # unspot tasks and unspot batch in one process: tables, bad frames, faults of files, signals, --resume.
 # shellcheck source=tests/program_lib.sh disable=SC2317,SC2086 # functions run through `check`; no blanks in $grid
 . "$(dirname "$0")/program_lib.sh"
-need_python fitsio
+need_python fitsio astropy
 export OMP_NUM_THREADS=2
 mkdir out whole
 small_image 60 $grid
@@ -186,6 +186,42 @@ sed 's/^im.fits\(.*f5\)/copy.fits\1/' out.txt >other.txt
 batch --resume other.txt 2>log.batch
 check 'another input' test $? = 0
 check 'another input: makes 1' grep -q ' 1 written, 5 complete' log.batch
+
+# names and options that look alike are told apart, exactly, and a card says which it was
+remade() # NAME WRITTEN LINE
+{
+    printf '%s\n' "$3" >alike.txt
+    "$UNSPOT" batch --resume alike.txt -- -n 5 2>log.batch
+    check "$1" test $? = 0
+    check "$1: $2 written" grep -q " $2 written, $((1 - $2)) complete before, 0 failed" log.batch
+}
+says() # NAME: IN_IMG of out/alike.fits, read by astropy without a word, is this name
+{
+    $python -W error - out/alike.fits "$1" <<'PY'
+import os, sys, urllib.parse
+from astropy.io import fits
+with fits.open(sys.argv[1], checksum=True) as frame:
+    frame.verify("exception")
+    assert urllib.parse.unquote_to_bytes(frame[0].header["IN_IMG"]) == os.fsencode(sys.argv[2]), frame[0].header["IN_IMG"]
+PY
+}
+long=$(printf 'x%.0s' {1..200})
+mkdir -p "$long/$long/$long" # more than the 511 characters that a keyword held once
+names=(a.fits 'a.fits ' 'a.fits&' $'\xc3\xa4.fits' $'\xc3\xb6.fits' '%C3%B6.fits' "it's.fits" "its.fits"
+    "$long/$long/$long/a.fits" "$long/$long/$long/b.fits")
+for name in "${names[@]}"; do
+    cp im.fits "$name"
+    remade "image \"$name\"" 1 "\"$name\" psf.fits out/alike.fits $grid"
+    remade "image \"$name\", again" 0 "\"$name\" psf.fits out/alike.fits $grid"
+    check "image \"$name\": the card" says "$name"
+    rm "$name"
+done
+for options in '--regularize 0.1' '--regularize 0.1000000001' '--psferr 0.01' '--psferr 0.010000001' \
+    '--pixpad-frac 0.79999999' '--bad2dfit desispec' '--maskbits 767'; do
+    remade "$options" 1 "im.fits psf.fits out/alike.fits $grid - $options"
+    remade "$options, again" 0 "im.fits psf.fits out/alike.fits $grid - $options"
+done
+rm -f out/alike.fits
 
 # --- faults of files, by a preloaded library
 fault() # NAME FAULT OUTPUT TEXT: the batch without OUTPUT, which fails with TEXT; then the rest

@@ -42,6 +42,39 @@ expect_fail 'no image: one rank says so' 1 'absent.fits: no such file' mpiexec -
     -p psf.fits -o out/f.fits --loglevel error
 expect_fail 'no such device: before any work' 1 '--device 99999: (this build has no offloading|OpenMP has )' extract 3 out/f.fits --device 99999
 
+# --- ranks that were not started alike: one says so, before any work, and none waits for ever
+one() # the command of one rank
+{
+    echo "$UNSPOT extract -i im.fits -p psf.fits -o out/f.fits -w $grid -n 60 --loglevel error"
+}
+unlike() # NAME REGEX MPIEXEC_ARGUMENT...
+{
+    expect_fail "$1" 2 "^ERROR: $2" timeout 60 mpiexec "${@:3}"
+}
+rm -f out/*
+unlike 'another option on one rank' 'rank 1: --regularize 1, where rank 0 has --regularize 0: start all ranks alike' \
+    -n 1 $(one) : -n 2 $(one) --regularize 1
+unlike 'an option on the last rank alone' 'rank 2: --regularize 0, where rank 0 has --regularize 1e-05' -n 2 $(one) -r 1e-05 : -n 1 $(one)
+unlike 'options that are nearly the same' 'rank 1: --pixpad-frac 0.8' -n 1 $(one) : -n 1 $(one) --pixpad-frac 0.80000000001
+unlike 'a wrong option on rank 0' '--bogus: unknown option' -n 1 $(one) --bogus : -n 2 $(one)
+unlike 'a wrong option on another rank' 'rank 2: --bogus: unknown option' -n 2 $(one) : -n 1 $(one) --bogus
+unlike 'a wrong number on another rank' 'rank 1: --nspec 0, where rank 0 has --nspec 60' -n 1 $(one) : -n 2 $(one) -n 0
+unlike 'a model on one rank' 'rank 1: --wavelength .*, where rank 0 has --model out/m.fits' -n 1 $(one) -m out/m.fits : -n 1 $(one)
+unlike 'another device on one rank' 'rank 1: --device host, where rank 0 has --device auto' \
+    -n 1 $(one) --device auto : -n 1 $(one) --device host
+echo "im.fits psf.fits out/f.fits $grid" >agree.txt
+unlike 'extract and batch' 'rank 1: unspot .* batch, where rank 0 has unspot .* extract' -n 1 $(one) : -n 1 "$UNSPOT" batch agree.txt
+unlike 'another --io on one rank' 'rank 1: --io threads, where rank 0 has --io off' \
+    -n 1 "$UNSPOT" batch --io off agree.txt : -n 2 "$UNSPOT" batch agree.txt
+unlike '--resume on one rank' 'rank 1: no --resume, where rank 0 has --resume' \
+    -n 1 "$UNSPOT" batch --resume agree.txt : -n 2 "$UNSPOT" batch agree.txt
+unlike 'an option for all tasks on one rank' 'rank 2: 30, where rank 0 has 20' \
+    -n 2 "$UNSPOT" batch agree.txt -- -n 20 : -n 1 "$UNSPOT" batch agree.txt -- -n 30
+unlike 'a wrong option of a batch' 'rank 1: --io fast: expected' -n 1 "$UNSPOT" batch agree.txt : -n 1 "$UNSPOT" batch --io fast agree.txt
+check 'threads, log and progress may differ' timeout 60 mpiexec -n 1 $(one) : -n 1 $(one) --threads 2 --loglevel warn --progress never
+check 'threads, log and progress may differ: the same frame' same out/f.fits whole.0
+rm -f out/*
+
 # --- many frames
 for i in 1 2 3 4 5; do
     echo "im.fits psf.fits out/f$i.fits$([ $i = 2 ] && echo .gz) $grid $([ $i = 3 ] && echo out/m3.fits || echo -) --regularize 0.00$i"

@@ -1,13 +1,17 @@
 /* unspot batch: many frames on any number of ranks. */
 #include "batch/batch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "commands/command.h"
 #include "io/thread_safety.h"
 #include "omp/offload.h"
+#include "ranks/agree.h"
 #include "run/options.h"
+#include "run/version.h"
 
 enum { WORDS_MAX = 256 };
 
@@ -26,12 +30,12 @@ static void free_arguments(struct batch_arguments *arguments)
     for (size_t i = 0; arguments->words[i]; i++) free(arguments->words[i]);
 }
 
+static const char *const io_names[] = {[IO_OFF] = "off", [IO_THREADS] = "threads", [IO_RANKS] = "ranks"};
+
 static enum status parse_io(const char *name, enum batch_io *io, struct error *error)
 {
-    static const char *const names[] = {[IO_OFF] = "off", [IO_THREADS] = "threads", [IO_RANKS] = "ranks"};
-
     for (int i = IO_OFF; i <= IO_RANKS; i++) {
-        if (strcmp(name, names[i]) != 0) continue;
+        if (strcmp(name, io_names[i]) != 0) continue;
         *io = (enum batch_io)i;
         if (*io == IO_THREADS && !io_is_thread_safe()) {
             return error_set(error, STATUS_USAGE,
@@ -95,6 +99,36 @@ static enum status parse(int argc, const char **argv, struct batch_arguments *ar
     return status == STATUS_OK ? make_options(arguments, options, error) : status;
 }
 
+/* All that must be the same on all ranks; NULL without memory. The caller frees it. */
+static char *options_text(const struct batch_options *options)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (!stream) return NULL;
+    fprintf(stream, "unspot %s (%s) batch\n%s\n", UNSPOT_VERSION, UNSPOT_GIT_HASH, options->tasks);
+    fprintf(stream, "--io %s\n--group-size %d\n%s\n", io_names[options->io], options->group_size,
+            options->resume ? "--resume" : "no --resume");
+    for (size_t i = 0; i < options->ncommon; i++) fprintf(stream, "%s\n", options->common[i]);
+    if (fclose(stream) == 0) return text;
+    free(text);
+    return NULL;
+}
+
+/* Whether all ranks are to do the same; parsed: whether this rank's command line is right. */
+static enum status agree(const struct ranks *world, enum status parsed, const struct batch_options *options,
+                         struct error *error)
+{
+    char *text = parsed == STATUS_OK ? options_text(options) : NULL;
+    enum status status = parsed;
+
+    if (parsed == STATUS_OK && !text) status = memory_error(error, "command line");
+    status = ranks_agree(world, status, text, error);
+    free(text);
+    return status;
+}
+
 enum status batch_command(int argc, const char **argv, struct error *error)
 {
     struct batch_arguments arguments = {0};
@@ -108,7 +142,8 @@ enum status batch_command(int argc, const char **argv, struct error *error)
 
     if (passive != 0) log_debug(&options.log, "OMP_WAIT_POLICY cannot be set");
     if (status == STATUS_OK) {
-        status = parsed == STATUS_OK ? batch_run(&options, world, error) : parsed;
+        status = agree(world, parsed, &options, error);
+        if (status == STATUS_OK) status = batch_run(&options, world, error);
         status = (enum status)ranks_announce(world, status);
         if (ranks_rank(world) > 0) error->text[0] = '\0'; /* rank 0 says it */
     }

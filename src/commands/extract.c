@@ -1,11 +1,14 @@
 /* unspot extract: files to files. */
 #include <omp.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/memory.h"
 #include "commands/command.h"
 #include "extract/session.h"
 #include "extract/write.h"
 #include "omp/offload.h"
+#include "ranks/agree.h"
 #include "run/version.h"
 #include "share/share.h"
 
@@ -86,6 +89,19 @@ static enum status write_outputs(struct session *session, double start, struct e
     return status;
 }
 
+/* Whether all ranks are to do the same; parsed: whether this rank's command line is right. */
+static enum status agree(const struct ranks *world, enum status parsed, const struct arguments *arguments,
+                         struct error *error)
+{
+    char *text = parsed == STATUS_OK ? arguments_text(arguments) : NULL;
+    enum status status = parsed;
+
+    if (parsed == STATUS_OK && !text) status = memory_error(error, "command line");
+    status = ranks_agree(world, status, text, error);
+    free(text);
+    return status;
+}
+
 static enum status run(struct session *session, const struct arguments *arguments, struct share *share,
                        struct error *error)
 {
@@ -115,9 +131,10 @@ enum status extract_command(int argc, const char **argv, struct error *error)
     enum status parsed = arguments_parse(argc, argv, &arguments, error);
     enum status status = ranks_begin(&world, error);
 
-    if (status == STATUS_OK) status = share_begin(&share, world, error);
     if (status == STATUS_OK) {
-        status = parsed == STATUS_OK ? run(&session, &arguments, &share, error) : parsed;
+        status = agree(world, parsed, &arguments, error);
+        if (status == STATUS_OK) status = share_begin(&share, world, error);
+        if (status == STATUS_OK) status = run(&session, &arguments, &share, error);
         status = (enum status)ranks_announce(world, status);
         if (ranks_rank(world) > 0) error->text[0] = '\0'; /* rank 0 says it */
     }

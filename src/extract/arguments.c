@@ -1,11 +1,13 @@
 #include "extract/arguments.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "extract/options.h"
 #include "run/options.h"
+#include "run/version.h"
 
 void arguments_free(struct arguments *arguments)
 {
@@ -57,6 +59,41 @@ static struct arguments default_arguments(void)
                               .regularize = options.regularize,
                               .psferr = options.psferr,
                               .maskbits = -1};
+}
+
+char *arguments_text(const struct arguments *arguments)
+{
+    const struct {
+        const char *option, *value;
+    } words[] = {{"input", arguments->input},           {"psf", arguments->psf},
+                 {"output", arguments->output},         {"model", arguments->model},
+                 {"wavelength", arguments->wavelength}, {"bad2dfit", arguments->bad2dfit},
+                 {"patch", arguments->patch},           {"solver", arguments->solver},
+                 {"device", arguments->device},         {"backend", arguments->backend}};
+    const struct {
+        const char *option;
+        double value;
+    } numbers[] = {{"specmin", arguments->specmin},         {"nspec", arguments->nspec},
+                   {"regularize", arguments->regularize},   {"bundlesize", arguments->bundlesize},
+                   {"nsubbundles", arguments->nsubbundles}, {"nwavestep", arguments->nwavestep},
+                   {"wavepad", arguments->wavepad},         {"wavepad-frac", arguments->wavepad_frac},
+                   {"pixpad-frac", arguments->pixpad_frac}, {"maskbits", arguments->maskbits}};
+    char *text = NULL, number[OPTIONS_NUMBER];
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+
+    if (!stream) return NULL;
+    fprintf(stream, "unspot %s (%s) extract\n", UNSPOT_VERSION, UNSPOT_GIT_HASH);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (words[i].value) fprintf(stream, "--%s %s\n", words[i].option, words[i].value);
+    }
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+        fprintf(stream, "--%s %s\n", numbers[i].option, options_number(numbers[i].value, number));
+    if (arguments->psferr != psferr_of_psf)
+        fprintf(stream, "--psferr %s\n", options_number(arguments->psferr, number));
+    if (fclose(stream) == 0) return text;
+    free(text);
+    return NULL;
 }
 
 /* Sets a string that was not given. Only after parsing, as popt would leak the string that it replaces. */

@@ -7,20 +7,9 @@
 #include "extract/scores.h"
 #include "io/frame_file.h"
 #include "io/image_file.h"
+#include "run/options.h"
 #include "run/provenance.h"
 #include "run/version.h"
-
-enum { NUMBER = 32 }; /* characters of a number */
-
-/* A text that reads back as the same number, of as few digits as that takes, but no fewer than six. */
-static const char *exact(double value, char text[NUMBER])
-{
-    for (int digits = 6; digits <= 17; digits++) {
-        snprintf(text, NUMBER, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) break;
-    }
-    return text;
-}
 
 /* Puts the options on which the numbers depend into one line. Equal lines and equal
  * inputs give equal frames, and options that differ give lines that differ. */
@@ -28,18 +17,19 @@ static void describe_options(const struct session *session, char *text, size_t s
 {
     const struct plan_options *plan = &session->options.plan;
     const struct arguments *arguments = session->arguments;
-    char wave_min[NUMBER], wave_max[NUMBER], wave_step[NUMBER], pixpad[NUMBER], regularize[NUMBER],
-        psferr[NUMBER];
+    char wave_min[OPTIONS_NUMBER], wave_max[OPTIONS_NUMBER], wave_step[OPTIONS_NUMBER],
+        pixpad[OPTIONS_NUMBER], regularize[OPTIONS_NUMBER], psferr[OPTIONS_NUMBER];
 
     snprintf(
         text, size,
         "wavelength=%s,%s,%s specmin=%zu nspec=%zu bundlesize=%zu nsubbundles=%zu nwavestep=%zu wavepad=%zu "
         "pixpad-frac=%s regularize=%s psferr=%s maskbits=%d bad2dfit=%s patch=%s solver=%s",
-        exact(plan->wave_min, wave_min), exact(plan->wave_max, wave_max), exact(plan->wave_step, wave_step),
-        session->psf.fibermin + plan->spectra.first, plan->spectra.count, plan->bundlesize, plan->nsubbundles,
-        plan->nwavestep, plan->wavepad, exact(plan->pixpad_frac, pixpad),
-        exact(session->options.regularize, regularize), exact(session->options.psferr, psferr),
-        arguments->maskbits, arguments->bad2dfit, arguments->patch, arguments->solver);
+        options_number(plan->wave_min, wave_min), options_number(plan->wave_max, wave_max),
+        options_number(plan->wave_step, wave_step), session->psf.fibermin + plan->spectra.first,
+        plan->spectra.count, plan->bundlesize, plan->nsubbundles, plan->nwavestep, plan->wavepad,
+        options_number(plan->pixpad_frac, pixpad), options_number(session->options.regularize, regularize),
+        options_number(session->options.psferr, psferr), arguments->maskbits, arguments->bad2dfit,
+        arguments->patch, arguments->solver);
 }
 
 void session_identity(const struct session *session, struct keywords *keywords)

@@ -66,6 +66,15 @@ enum status options_range(const char *option, double value, double min, double m
     return error_set(error, STATUS_USAGE, "%s %g: expected a number from %g to %g", option, value, min, max);
 }
 
+const char *options_number(double value, char text[OPTIONS_NUMBER])
+{
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(text, OPTIONS_NUMBER, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) break;
+    }
+    return text;
+}
+
 enum status options_wavelengths(const char *text, double *first, double *last, double *step,
                                 struct error *error)
 {

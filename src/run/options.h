@@ -45,6 +45,12 @@ enum { THREADS_MAX = 4096 }; /* the most that --threads takes */
  * to max, both included. */
 enum status options_range(const char *option, double value, double min, double max, struct error *error);
 
+enum { OPTIONS_NUMBER = 32 }; /* characters of a number */
+
+/* Writes a number so that it reads back as the same one, with as few digits as that takes, but no fewer than
+ * six. Returns text. */
+const char *options_number(double value, char text[OPTIONS_NUMBER]);
+
 /* Reads a grid such as "6000,6100,0.8": the first and the last wavelength, which is included, and the step,
  * all in Angstrom. STATUS_USAGE when the text is something else, the range is reversed, the step is not
  * positive or the grid has more than a million bins. */
