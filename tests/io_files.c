@@ -142,6 +142,30 @@ void add_image(fitsfile *file, const char *name, int bitpix, int naxis, long ny,
     assert_int_equal(fits, 0);
 }
 
+void flip_bit(const char *path, int hdu)
+{
+    LONGLONG data = 0, end = 0;
+    unsigned char byte;
+    fitsfile *file;
+    FILE *bytes;
+    int fits = 0;
+
+    fits_open_diskfile(&file, path, READONLY, &fits);
+    fits_movabs_hdu(file, hdu, NULL, &fits);
+    fits_get_hduaddrll(file, NULL, &data, &end, &fits);
+    fits_close_file(file, &fits);
+    assert_int_equal(fits, 0);
+    assert_true(end > data);
+    bytes = fopen(path, "r+b");
+    assert_non_null(bytes);
+    fseek(bytes, (long)data + 40, SEEK_SET);
+    assert_int_equal(fread(&byte, 1, 1, bytes), 1);
+    byte ^= 1;
+    fseek(bytes, (long)data + 40, SEEK_SET);
+    assert_int_equal(fwrite(&byte, 1, 1, bytes), 1);
+    assert_int_equal(fclose(bytes), 0);
+}
+
 void write_bytes(const char *path, const char *bytes, size_t count)
 {
     FILE *file = fopen(path, "wb");

@@ -40,6 +40,9 @@ void finish(fitsfile *file);
 void add_image(fitsfile *file, const char *name, int bitpix, int naxis, long ny, const double *pixel,
                int count);
 
+/* Flips the lowest bit of the 40th byte of an HDU's data, or of its last one; hdu counts from 1. */
+void flip_bit(const char *path, int hdu);
+
 void write_bytes(const char *path, const char *bytes, size_t count);
 off_t size_of(const char *path);
 

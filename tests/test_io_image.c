@@ -187,6 +187,54 @@ static void make_wrong(const char *path, int naxis, int ivar, long ivar_ny, int 
     finish(file);
 }
 
+/* A single bit of any HDU that is read; READNOISE is not. */
+static void flipped_bits_are_seen(void **state)
+{
+    static const struct {
+        int hdu;
+        const char *name;
+    } hdus[] = {{1, "IMAGE"}, {2, "IVAR"}, {3, "MASK"}, {5, "FIBERMAP"}, {4, NULL}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof hdus / sizeof hdus[0]; i++) {
+        struct preproc got;
+        struct error error = {.text = ""};
+        enum status status;
+
+        write_preproc("p.fits");
+        flip_bit("p.fits", hdus[i].hdu);
+        status = preproc_read("p.fits", MASK_BITS, &got, &error);
+        if (hdus[i].name) {
+            expect_error(status, STATUS_FORMAT, &error, "p.fits", hdus[i].name);
+            assert_non_null(strstr(error.text, "do not fit its DATASUM"));
+        } else {
+            expect_ok(status, &error);
+        }
+        preproc_free(&got);
+    }
+}
+
+/* Where a card was edited CHECKSUM is wrong and the data are right; and not every file has checksums. */
+static void other_checksums_do_not_matter(void **state)
+{
+    struct preproc got;
+    struct error error;
+    fitsfile *file;
+    int fits = 0;
+
+    (void)state;
+    write_preproc("p.fits");
+    fits_open_diskfile(&file, "p.fits", READWRITE, &fits);
+    fits_update_key_str(file, "OBSERVER", "someone else", NULL, &fits);
+    fits_movabs_hdu(file, 2, NULL, &fits);
+    fits_delete_key(file, "CHECKSUM", &fits);
+    fits_delete_key(file, "DATASUM", &fits);
+    fits_close_file(file, &fits);
+    assert_int_equal(fits, 0);
+    expect_ok(preproc_read("p.fits", MASK_BITS, &got, &error), &error);
+    preproc_free(&got);
+}
+
 static void make_all_wrong(void)
 {
     char variable[] = "1PJ(2)", text[] = "3A";
@@ -323,9 +371,12 @@ static void damaged_gzip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(preproc_round_trip), TEST(header_survives), TEST(preproc_types),
-        TEST(broken_pixels),      TEST(gzip_is_found),   TEST(preproc_errors),
-        TEST(unreadable_file),    TEST(truncated_files), TEST(damaged_gzip),
+        TEST(preproc_round_trip),    TEST(header_survives),
+        TEST(preproc_types),         TEST(broken_pixels),
+        TEST(gzip_is_found),         TEST(preproc_errors),
+        TEST(flipped_bits_are_seen), TEST(other_checksums_do_not_matter),
+        TEST(unreadable_file),       TEST(truncated_files),
+        TEST(damaged_gzip),
     };
 
     return cmocka_run_group_tests_name("io_image", tests, NULL, NULL);

@@ -138,6 +138,7 @@ static void spoil_file(const char *path, const struct spoil *spoil)
         if (strcmp(spoil->column, "COEFF") == 0)
             fits_write_col(file, TDOUBLE, column, row, 6, 1, &bad, &fits);
     }
+    fits_write_chksum(file, &fits);
     fits_close_file(file, &fits);
     if (fits) fits_report_error(stderr, fits);
     assert_int_equal(fits, 0);
@@ -156,6 +157,7 @@ static void break_traces(const char *path)
     fits_get_img_size(file, 2, shape, &fits);
     for (long s = 0; s < shape[1] && !fits; s++)
         fits_write_img(file, TDOUBLE, s * shape[0] + 1, 1, &bad, &fits);
+    fits_write_chksum(file, &fits);
     fits_close_file(file, &fits);
     assert_int_equal(fits, 0);
 }
@@ -251,6 +253,25 @@ static void broken_spectrum_is_dark(void **state)
     psf_free(&wrote);
 }
 
+/* A single bit of any HDU that is read. */
+static void flipped_bits_are_seen(void **state)
+{
+    static const char *const names[] = {"XTRACE", "YTRACE", "PSF"};
+    struct psf psf;
+    struct error error;
+
+    (void)state;
+    for (int hdu = 0; hdu < 3; hdu++) {
+        make_psf(&psf, true);
+        expect_ok(psf_file_write("psf.fits", &psf, &error), &error);
+        psf_free(&psf);
+        flip_bit("psf.fits", hdu + 1);
+        expect_error(psf_file_read("psf.fits", &psf, &error), STATUS_FORMAT, &error, "psf.fits", names[hdu]);
+        assert_non_null(strstr(error.text, "DATASUM"));
+        psf_free(&psf);
+    }
+}
+
 static void all_spectra_broken(void **state)
 {
     struct psf psf;
@@ -299,13 +320,10 @@ static void reference_psf_v2(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(psf_round_trip),
-        TEST(psf_errors),
-        TEST(broken_spectrum_is_dark),
-        TEST(all_spectra_broken),
-        TEST(reference_psf_v3),
-        TEST(reference_psf_v2),
-        TEST(psf_is_refused_for_writing),
+        TEST(psf_round_trip),          TEST(psf_errors),
+        TEST(broken_spectrum_is_dark), TEST(all_spectra_broken),
+        TEST(flipped_bits_are_seen),   TEST(reference_psf_v3),
+        TEST(reference_psf_v2),        TEST(psf_is_refused_for_writing),
     };
 
     return cmocka_run_group_tests_name("io_psf", tests, NULL, NULL);

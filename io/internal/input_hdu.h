@@ -12,14 +12,15 @@ enum status input_find(struct input *input, const char *name, bool *found, struc
  * there. */
 enum status input_require(struct input *input, const char *name, struct error *error);
 
-/* Checks that the current HDU, called name, is an image of naxis (1 to 3) dimensions, none of them empty, and
- * writes its shape to shape[naxis], slowest dimension first. */
+/* Checks that the current HDU, called name, is an image of naxis (1 to 3) dimensions, none of them empty,
+ * whose data fit its DATASUM where it has one, and writes its shape to shape[naxis], slowest dimension first.
+ */
 enum status input_image(struct input *input, const char *name, int naxis, size_t *shape, struct error *error);
 
 /* Checks that the pixels of the current HDU, called name, are integers. */
 enum status input_integers(struct input *input, const char *name, struct error *error);
 
-/* Checks that the current HDU, called name, is a binary table. */
+/* Checks that the current HDU, called name, is a binary table whose data fit its DATASUM where it has one. */
 enum status input_table(struct input *input, const char *name, struct error *error);
 
 /* Sets and returns the error of a CFITSIO call that failed with status fits while HDU name was read. */

@@ -8,6 +8,7 @@
 #include "run/options.h"
 
 static const double wave_step_default = 0.8; /* Angstrom; gpu_specter's */
+enum { PSFERR_MAX = 1000, BINS_MAX = 1000000 };
 enum {
     PATCH_NWAVE_MIN = 50
 }; /* patches on a shorter grid still have so many wavelengths, as gpu_specter's */
@@ -53,7 +54,7 @@ enum status extract_options_check(const struct extract_options *options, struct 
         {"--wavepad", signed_count(plan->wavepad), 0, 1e6},
         {"--pixpad-frac", plan->pixpad_frac, 0, 1},
         {"--regularize", options->regularize, 0, 1e10},
-        {"--psferr", options->psferr == psferr_of_psf ? 0 : options->psferr, 0, 1e3},
+        {"--psferr", options->psferr == psferr_of_psf ? 0 : options->psferr, 0, PSFERR_MAX},
     };
 
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++) {
@@ -102,6 +103,12 @@ static enum status settle_wavelengths(struct plan_options *plan, const struct ps
                          plan->wave_min, plan->wave_max, plan->wave_step, psf_name, psf->wave_min,
                          psf->wave_max);
     }
+    if (!((plan->wave_max - plan->wave_min) / plan->wave_step <= BINS_MAX)) {
+        return error_set(
+            error, STATUS_FORMAT,
+            "%s: it is defined from %g to %g Angstrom, more than a million bins: give --wavelength", psf_name,
+            psf->wave_min, psf->wave_max);
+    }
     nwave = wavelength_count(plan->wave_min, plan->wave_max, plan->wave_step);
     plan->nwavestep = min_size(plan->nwavestep, max_size(nwave, PATCH_NWAVE_MIN));
     return STATUS_OK;
@@ -135,6 +142,18 @@ static void warn_of_coarse_step(const struct plan_options *plan, const struct ps
     }
 }
 
+/* Takes the PSF's own fractional error, which has the range of --psferr. */
+static enum status settle_psferr(struct extract_options *options, const struct psf *psf, const char *psf_name,
+                                 struct error *error)
+{
+    if (!(psf->psferr >= 0 && psf->psferr <= PSFERR_MAX))
+        return error_set(error, STATUS_FORMAT,
+                         "%s: PSFERR is %g, not in 0 to %d: give the right one by --psferr", psf_name,
+                         psf->psferr, PSFERR_MAX);
+    options->psferr = psf->psferr;
+    return STATUS_OK;
+}
+
 enum status extract_options_settle(struct extract_options *options, const struct psf *psf,
                                    const char *psf_name, const struct log *log, struct error *error)
 {
@@ -143,6 +162,5 @@ enum status extract_options_settle(struct extract_options *options, const struct
     if (status == STATUS_OK) status = settle_wavelengths(&options->plan, psf, psf_name, error);
     if (status != STATUS_OK) return status;
     warn_of_coarse_step(&options->plan, psf, log);
-    if (options->psferr == psferr_of_psf) options->psferr = psf->psferr;
-    return STATUS_OK;
+    return options->psferr == psferr_of_psf ? settle_psferr(options, psf, psf_name, error) : STATUS_OK;
 }
