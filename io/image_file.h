@@ -10,7 +10,8 @@
 
 /* Reads the HDUs IMAGE (electrons) and IVAR, and MASK and FIBERMAP where they are present, of a .fits,
  * .fits.gz or .fits.fz file; pixels may have any numeric type. A pixel's ivar becomes 0 where MASK has any of
- * mask_bits. Where image or ivar is NaN or infinite, or ivar is negative, both become 0. STATUS_IO when the
+ * mask_bits. Where image or ivar is NaN or infinite, or ivar is negative, both become 0. So does an ivar that
+ * the file's lossy compression cannot tell from 0. STATUS_IO when the
  * file cannot be read, STATUS_FORMAT when an HDU is missing or has another shape than IMAGE. The caller
  * releases *preproc with preproc_free(), whatever the status. */
 enum status preproc_read(const char *path, uint32_t mask_bits, struct preproc *preproc, struct error *error);

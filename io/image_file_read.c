@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "io/internal/cards.h"
 #include "io/internal/input_hdu.h"
+#include "io/internal/quantisation.h"
 #include "io/internal/read_array.h"
 #include "io/internal/table.h"
 
@@ -22,6 +23,7 @@ struct plane {
     size_t nx, ny, rows;
     double *block;  /* [rows][nx] */
     uint32_t *bits; /* [rows][nx], used for a mask only */
+    struct quantisation quantisation;
 };
 
 /* Reads the rows from `row` on and gives their number of pixels. */
@@ -66,7 +68,14 @@ static void take_ivar(const struct plane *plane, size_t first, size_t count, str
     for (size_t i = 0; i < count; i++) {
         float *ivar = &preproc->ivar[first + i];
 
-        if (*ivar == BROKEN || !fits_float(value[i]) || value[i] < 0) {
+        const size_t pixel = first + i;
+        const double zero = quantisation_of_zero(&plane->quantisation, pixel / plane->nx, pixel % plane->nx);
+
+        if (zero > 0 && fabs(value[i]) <= zero) {
+            preproc->nrounded++;
+            if (*ivar == BROKEN) preproc->nbroken++;
+            *ivar = 0;
+        } else if (*ivar == BROKEN || !fits_float(value[i]) || value[i] < 0) {
             preproc->nbroken++;
             preproc->image[first + i] = 0;
             *ivar = 0;
@@ -102,6 +111,8 @@ static enum status read_plane(struct input *input, const char *name, enum plane_
     plane.block = memory_zeroed(plane.rows * plane.nx, sizeof(double));
     plane.bits = memory_zeroed(plane.is_mask ? plane.rows * plane.nx : 0, sizeof *plane.bits);
     if (!plane.block || !plane.bits) status = memory_error(error, "rows of the image");
+    if (status == STATUS_OK && kind == PLANE_IVAR)
+        status = quantisation_read(input, name, plane.nx, &plane.quantisation, error);
     for (size_t row = 0; row < plane.ny && status == STATUS_OK; row += plane.rows) {
         status = read_block(&plane, row, &count, error);
         if (status != STATUS_OK) break;
@@ -111,6 +122,7 @@ static enum status read_plane(struct input *input, const char *name, enum plane_
     }
     free(plane.block);
     free(plane.bits);
+    quantisation_free(&plane.quantisation);
     return status;
 }
 

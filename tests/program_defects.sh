@@ -61,6 +61,22 @@ defects dead_amplifiers im.fits dead.fits || exit 1
 check 'three dead amplifiers' extract dead.fits dead.frame.fits -n 10
 check 'three dead amplifiers: the rest is unflagged' defects check_unflagged dead.frame.fits
 
+# --- zeros of IVAR that compression has made small numbers
+for tile in row block; do
+    for level in 4 16; do
+        defects compress_ivar im.fits 1 $level $tile packed.fits || exit 1
+        run "IVAR with dither 1, $level, $tile" extract packed.fits packed.frame.fits -n 10
+        warned "IVAR with dither 1, $level, $tile" 'packed.fits: IVAR is compressed .* does not keep zeros: 2[0-9]{4} pixels'
+        check_quiet 'the same zeros, not compressed' extract plain.packed.fits plain.frame.fits -n 10
+        check "IVAR with dither 1, $level, $tile: dead pixels stay dead" defects check_still_dead packed.frame.fits plain.frame.fits
+    done
+    for method in 2 -1; do
+        defects compress_ivar im.fits $method 4 $tile packed.fits || exit 1
+        run "IVAR with method $method, $tile" extract packed.fits packed.frame.fits -n 10
+        check "IVAR with method $method, $tile: dead pixels stay dead" defects check_still_dead packed.frame.fits plain.frame.fits
+    done
+done
+
 # --- other units than electrons
 for factor in 1e-9 1e5 1e12; do
     defects scale im.fits $factor scaled.fits || exit 1

@@ -39,6 +39,7 @@ struct preproc {
     float *ivar;           /* [row][column] 1/electrons²; finite, >= 0; 0 where the pixel is not to be used */
     size_t nmasked;        /* pixels with ivar 0, whatever the reason */
     size_t nbroken;        /* of these, pixels whose image or ivar was NaN or infinite, or ivar negative */
+    size_t nrounded;       /* pixels whose ivar lossy compression cannot tell from 0, and so counts as 0 */
     struct cards header;   /* of the IMAGE HDU */
     struct table fibermap; /* all rows of the input */
     int64_t *fiber;        /* [row of fibermap] FIBER, or TABLE_NULL; NULL where it has no such integers */

@@ -195,6 +195,13 @@ enum status session_read_image(struct session *session, struct error *error)
         log_warning(&session->log, "%s: %zu pixels are NaN or infinite or have a negative ivar: masked",
                     arguments->input, preproc->nbroken);
     }
+    if (preproc->nrounded > 0) {
+        log_warning(
+            &session->log,
+            "%s: IVAR is compressed by a method that does not keep zeros: %zu pixels that may have been 0 "
+            "are masked; SUBTRACTIVE_DITHER_2 keeps them",
+            arguments->input, preproc->nrounded);
+    }
     if (psf->nx == preproc->nx && psf->ny == preproc->ny) return check_cameras(session, error);
     return error_set(error, STATUS_MISMATCH,
                      "%s: the PSF is for a CCD of %zu x %zu pixels, but the image %s has %zu x %zu",
