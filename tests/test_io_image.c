@@ -96,7 +96,7 @@ static void preproc_types(void **state)
         {LONGLONG_IMG, LONGLONG_IMG, 0}, {USHORT_IMG, ULONG_IMG, 0},
         {BYTE_IMG, SBYTE_IMG, 0},        {FLOAT_IMG, LONG_IMG, GZIP_1},
         {SHORT_IMG, SHORT_IMG, GZIP_1},  {SHORT_IMG, SHORT_IMG, HCOMPRESS_1},
-        {FLOAT_IMG, BYTE_IMG, GZIP_2},
+        {FLOAT_IMG, BYTE_IMG, GZIP_2},   {FLOAT_IMG, ULONGLONG_IMG, 0},
     };
     static const double image[] = {3, 5, 7, 9}, mask[] = {0, 1, 64, 0};
 
@@ -185,6 +185,42 @@ static void make_wrong(const char *path, int naxis, int ivar, long ivar_ny, int 
     if (ivar) add_image(file, "IVAR", ivar, 2, ivar_ny, NULL, 0);
     if (mask) add_image(file, "MASK", mask, 2, mask_ny, NULL, 0);
     finish(file);
+}
+
+/* Bits above 31 count as bit 31, so that none is lost where all bits count; also the uppermost of 64. */
+static void high_bits_of_masks_count(void **state)
+{
+    static const ULONGLONG bits[] = {0,          1ull << 3,  1ull << 31, 1ull << 32,
+                                     1ull << 40, 1ull << 62, 1ull << 63};
+    enum { COUNT = sizeof bits / sizeof bits[0] };
+    long shape[] = {NX, NY}, first[] = {1, 1};
+
+    (void)state;
+    for (int is_signed = 0; is_signed < 2; is_signed++) {
+        struct preproc got;
+        struct error error;
+        ULONGLONG pixels[NPIX] = {0};
+        int fits = 0, count = COUNT - is_signed;
+        fitsfile *file = create("t.fits");
+
+        add_image(file, "IMAGE", FLOAT_IMG, 2, NY, NULL, 0);
+        add_image(file, "IVAR", FLOAT_IMG, 2, NY, NULL, 0);
+        fits_create_img(file, is_signed ? LONGLONG_IMG : ULONGLONG_IMG, 2, shape, &fits);
+        fits_write_key_str(file, "EXTNAME", "MASK", NULL, &fits);
+        memcpy(pixels, bits, (size_t)count * sizeof *pixels);
+        fits_write_pix(file, TULONGLONG, first, NPIX, pixels, &fits);
+        finish(file);
+        assert_int_equal(fits, 0);
+        expect_ok(preproc_read("t.fits", UINT32_MAX, &got, &error), &error);
+        assert_int_equal(got.nmasked, count - 1);
+        preproc_free(&got);
+        expect_ok(preproc_read("t.fits", 1u << 31, &got, &error), &error);
+        assert_int_equal(got.nmasked, count - 2);
+        preproc_free(&got);
+        expect_ok(preproc_read("t.fits", MASK_BITS, &got, &error), &error);
+        assert_int_equal(got.nmasked, 1);
+        preproc_free(&got);
+    }
 }
 
 /* A single bit of any HDU that is read; READNOISE is not. */
@@ -371,11 +407,17 @@ static void damaged_gzip(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(preproc_round_trip),    TEST(header_survives),
-        TEST(preproc_types),         TEST(broken_pixels),
-        TEST(gzip_is_found),         TEST(preproc_errors),
-        TEST(flipped_bits_are_seen), TEST(other_checksums_do_not_matter),
-        TEST(unreadable_file),       TEST(truncated_files),
+        TEST(preproc_round_trip),
+        TEST(header_survives),
+        TEST(preproc_types),
+        TEST(broken_pixels),
+        TEST(gzip_is_found),
+        TEST(preproc_errors),
+        TEST(high_bits_of_masks_count),
+        TEST(flipped_bits_are_seen),
+        TEST(other_checksums_do_not_matter),
+        TEST(unreadable_file),
+        TEST(truncated_files),
         TEST(damaged_gzip),
     };
 

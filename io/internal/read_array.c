@@ -22,21 +22,38 @@ static enum status check_shape(struct input *input, struct wanted *wanted, size_
     return status;
 }
 
-/* The pixels are read as 64-bit integers, because CFITSIO refuses to read negative numbers as unsigned ones.
- * Where the image is compressed they are read as doubles, because CFITSIO does not uncompress to 64 bits;
- * this is exact, as compressed integers have 32 bits at most. */
+/* Whether the current HDU has unsigned 64-bit pixels, which fits_get_img_equivtype() does not tell. */
+static bool is_unsigned_64(struct input *input)
+{
+    double zero = 0;
+    int bitpix = 0, fits = 0;
+
+    fits_get_img_type(input->file, &bitpix, &fits);
+    if (!fits && bitpix == LONGLONG_IMG) fits_read_key(input->file, TDOUBLE, "BZERO", &zero, NULL, &fits);
+    fits_clear_errmsg();
+    return zero == 0x1p63;
+}
+
+/* The pixels are read as 64-bit integers: as unsigned ones where they are that, and else as signed ones,
+ * because CFITSIO refuses to read negative numbers as unsigned ones. Where the image is compressed they are
+ * read as doubles, because CFITSIO does not uncompress to 64 bits; this is exact, as compressed integers have
+ * 32 bits at most. */
 int read_bits(struct input *input, size_t first, size_t count, void *scratch, uint32_t *bits)
 {
     const LONGLONG *integer = scratch;
     const double *real = scratch;
     int fits = 0;
-    bool compressed = fits_is_compressed_image(input->file, &fits) != 0;
+    const bool compressed = fits_is_compressed_image(input->file, &fits) != 0;
 
-    fits_read_img(input->file, compressed ? TDOUBLE : TLONGLONG, (LONGLONG)first + 1, (LONGLONG)count, NULL,
-                  scratch, NULL, &fits);
+    fits_read_img(input->file,
+                  compressed              ? TDOUBLE
+                  : is_unsigned_64(input) ? TULONGLONG
+                                          : TLONGLONG,
+                  (LONGLONG)first + 1, (LONGLONG)count, NULL, scratch, NULL, &fits);
     if (fits) return fits;
     for (size_t i = 0; i < count; i++) {
-        LONGLONG value = compressed ? (LONGLONG)real[i] : integer[i];
+        LONGLONG value =
+            compressed ? (LONGLONG)real[i] : integer[i]; /* bit 63 of an unsigned one: negative */
         bool beyond = value > UINT32_MAX ||
                       value < INT32_MIN; /* a bit above 31 counts as bit 31, so that none is lost */
 
