@@ -192,8 +192,10 @@ static enum status read_fibermap(struct input *input, struct preproc *preproc, s
 
     if (status != STATUS_OK || !found) return status;
     status = table_read(input, "FIBERMAP", &preproc->fibermap, error);
-    if (status != STATUS_OK) return status;
-    return table_integers(input, "FIBERMAP", "FIBER", preproc->fibermap.nrows, &preproc->fiber, error);
+    if (status == STATUS_OK)
+        status = table_integers(input, "FIBERMAP", "FIBER", preproc->fibermap.nrows, &preproc->fiber, error);
+    input_return(input);
+    return status;
 }
 
 enum status preproc_read(const char *path, uint32_t mask_bits, struct preproc *preproc, struct error *error)

@@ -270,8 +270,8 @@ static enum status read_psf_hdus(struct input *input, int version, struct psf_ta
     status = read_keys(input, name, psf, error);
     if (status == STATUS_OK) status = read_core(table, psf, error);
     if (status == STATUS_OK) status = read_tail(table, psf, error);
-    if (status == STATUS_OK)
-        status = read_xy(table, version, psf, error); /* this comes last, as it moves to other HDUs */
+    if (version == 3) input_return(input); /* from the table to the other HDUs */
+    if (status == STATUS_OK) status = read_xy(table, version, psf, error);
     return status == STATUS_OK ? darken_broken(input, psf, error) : status;
 }
 

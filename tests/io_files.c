@@ -142,6 +142,33 @@ void add_image(fitsfile *file, const char *name, int bitpix, int naxis, long ny,
     assert_int_equal(fits, 0);
 }
 
+int compress_tables(const char *from, const char *to)
+{
+    fitsfile *in, *out;
+    int count = 0, hdus = 0, fits = 0;
+
+    fits_open_diskfile(&in, from, READONLY, &fits);
+    remove(to);
+    fits_create_diskfile(&out, to, &fits);
+    fits_get_num_hdus(in, &hdus, &fits);
+    for (int k = 1; k <= hdus && !fits; k++) {
+        int type = 0, is_compressed = 0, ignored = 0, is_image = 0;
+
+        fits_movabs_hdu(in, k, &type, &fits);
+        is_image = type != BINARY_TBL || fits_is_compressed_image(in, &ignored);
+        if (is_image)
+            fits_copy_hdu(in, out, 0, &fits);
+        else
+            fits_compress_table(in, out, &fits);
+        fits_read_key(out, TLOGICAL, "ZTABLE", &is_compressed, NULL, &ignored);
+        count += is_compressed;
+    }
+    fits_close_file(in, &fits);
+    fits_close_file(out, &fits);
+    assert_int_equal(fits, 0);
+    return count;
+}
+
 void flip_bit(const char *path, int hdu)
 {
     LONGLONG data = 0, end = 0;

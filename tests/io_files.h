@@ -40,6 +40,9 @@ void finish(fitsfile *file);
 void add_image(fitsfile *file, const char *name, int bitpix, int naxis, long ny, const double *pixel,
                int count);
 
+/* Copies a file with its tables compressed, as fpack -table does; returns how many are. */
+int compress_tables(const char *from, const char *to);
+
 /* Flips the lowest bit of the 40th byte of an HDU's data, or of its last one; hdu counts from 1. */
 void flip_bit(const char *path, int hdu);
 

@@ -223,6 +223,34 @@ static void high_bits_of_masks_count(void **state)
     }
 }
 
+/* CFITSIO compresses tables only where they are large enough. */
+static void compressed_fibermap_is_read(void **state)
+{
+    enum { ROWS = 5000, ROW_BYTES = 7 };
+    struct preproc wrote, got;
+    struct error error;
+    int32_t mask[NPIX];
+
+    (void)state;
+    make_preproc(&wrote, mask);
+    wrote.fibermap.nrows = ROWS;
+    wrote.fibermap.rows = realloc(wrote.fibermap.rows, ROWS * ROW_BYTES);
+    for (int row = 0; row < ROWS; row++)
+        memcpy(wrote.fibermap.rows + row * ROW_BYTES,
+               (char[]){0, 0, (char)(row >> 8), (char)row, 'S', 'K', 'Y'}, 7);
+    expect_ok(preproc_write("p.fits", &wrote, mask, 3, &(struct keywords){0}, &error), &error);
+    assert_int_equal(compress_tables("p.fits", "c.fits"), 1);
+    expect_ok(preproc_read("c.fits", MASK_BITS, &got, &error), &error);
+    assert_int_equal(got.fibermap.nrows, ROWS);
+    assert_int_equal(got.fibermap.row_bytes, ROW_BYTES);
+    assert_memory_equal(got.fibermap.rows, wrote.fibermap.rows, ROWS * ROW_BYTES);
+    assert_true(got.fiber[4321] == 4321);
+    assert_true(has_card(&got.fibermap.header, "TTYPE2  = 'OBJTYPE '           / Object type"));
+    assert_false(has_card(&got.fibermap.header, "ZTABLE"));
+    preproc_free(&got);
+    preproc_free(&wrote);
+}
+
 /* A single bit of any HDU that is read; READNOISE is not. */
 static void flipped_bits_are_seen(void **state)
 {
@@ -414,6 +442,7 @@ int main(void)
         TEST(gzip_is_found),
         TEST(preproc_errors),
         TEST(high_bits_of_masks_count),
+        TEST(compressed_fibermap_is_read),
         TEST(flipped_bits_are_seen),
         TEST(other_checksums_do_not_matter),
         TEST(unreadable_file),

@@ -317,13 +317,43 @@ static void reference_psf_v2(void **state)
     psf_free(&psf);
 }
 
+/* PSF tables of both kinds, compressed: the same PSF. */
+static void compressed_tables_are_read(void **state)
+{
+    static const char *const names[] = {"psf-r0.fits", "psf-gausshermite-v2.fits"};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct psf psf, packed;
+        struct error error;
+
+        expect_ok(psf_file_read(reference(names[i]), &psf, &error), &error);
+        assert_int_equal(compress_tables(reference(names[i]), "packed.fits"), 1);
+        expect_ok(psf_file_read("packed.fits", &packed, &error), &error);
+        assert_int_equal(packed.nspec, psf.nspec);
+        assert_int_equal(packed.hsizey, psf.hsizey);
+        assert_string_equal(packed.camera, psf.camera);
+        assert_memory_equal(packed.x.coef, psf.x.coef, psf.nspec * psf.x.ncoef * sizeof(double));
+        assert_memory_equal(packed.sigmay.coef, psf.sigmay.coef,
+                            psf.nspec * psf.sigmay.ncoef * sizeof(double));
+        assert_memory_equal(packed.gh[8].coef, psf.gh[8].coef, psf.nspec * psf.gh[8].ncoef * sizeof(double));
+        psf_free(&psf);
+        psf_free(&packed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(psf_round_trip),          TEST(psf_errors),
-        TEST(broken_spectrum_is_dark), TEST(all_spectra_broken),
-        TEST(flipped_bits_are_seen),   TEST(reference_psf_v3),
-        TEST(reference_psf_v2),        TEST(psf_is_refused_for_writing),
+        TEST(psf_round_trip),
+        TEST(psf_errors),
+        TEST(broken_spectrum_is_dark),
+        TEST(all_spectra_broken),
+        TEST(flipped_bits_are_seen),
+        TEST(reference_psf_v3),
+        TEST(reference_psf_v2),
+        TEST(compressed_tables_are_read),
+        TEST(psf_is_refused_for_writing),
     };
 
     return cmocka_run_group_tests_name("io_psf", tests, NULL, NULL);

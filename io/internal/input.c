@@ -148,10 +148,45 @@ enum status input_open(const char *path, struct input *input, struct error *erro
     return status;
 }
 
+enum status input_unpack_table(struct input *input, const char *name, struct error *error)
+{
+    fitsfile *table = NULL;
+    int compressed = 0, fits = 0, ignored = 0;
+
+    fits_read_key(input->file, TLOGICAL, "ZTABLE", &compressed, NULL, &ignored);
+    fits_clear_errmsg();
+    if (ignored || !compressed) return STATUS_OK;
+    fits_create_file(&table, "mem://", &fits);
+    fits_uncompress_table(input->file, table, &fits);
+    fits_set_hdustruc(table, &fits);
+    if (fits) {
+        enum status status = input_fail(input, name, fits, error);
+
+        if (table) fits_delete_file(table, &ignored);
+        fits_clear_errmsg();
+        return status;
+    }
+    input->packed = input->file;
+    input->file = table;
+    return STATUS_OK;
+}
+
+void input_return(struct input *input)
+{
+    int fits = 0;
+
+    if (!input->packed) return;
+    fits_close_file(input->file, &fits);
+    fits_clear_errmsg();
+    input->file = input->packed;
+    input->packed = NULL;
+}
+
 void input_close(struct input *input)
 {
     int fits = 0;
 
+    input_return(input);
     if (input->file) fits_close_file(input->file, &fits);
     fits_clear_errmsg();
     free(input->memory);

@@ -94,6 +94,7 @@ enum status input_integers(struct input *input, const char *name, struct error *
 
 enum status input_table(struct input *input, const char *name, struct error *error)
 {
+    enum status status;
     int type = 0, fits = 0;
 
     fits_get_hdu_type(input->file, &type, &fits);
@@ -102,7 +103,8 @@ enum status input_table(struct input *input, const char *name, struct error *err
         return error_set(error, STATUS_FORMAT, "%s: HDU %s is %s, not a binary table", input->path, name,
                          type == IMAGE_HDU ? "an image" : "an ASCII table");
     }
-    return check_data(input, name, error);
+    status = check_data(input, name, error);
+    return status == STATUS_OK ? input_unpack_table(input, name, error) : status;
 }
 
 void input_text(struct input *input, const char *keyword, char *text, size_t size)
