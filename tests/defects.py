@@ -2,6 +2,7 @@
 """Makes defects in images and PSFs, and checks what became of them in frames: one function below each, called as
 `defects.py FUNCTION ARGUMENT...`. FIBER counts from 0; a check that fails ends with status 1 and says why."""
 import sys
+import warnings
 
 import numpy as np
 from astropy.io import fits
@@ -119,6 +120,24 @@ def set_camera(path, hdu, camera, out):
         save(hdus, out)
 
 
+def replace_card(path, hdu, card, out):
+    """Puts a card, whose escapes such as \\xc3 are bytes, in the place of that of its keyword, or else of CHECKSUM,
+    and blanks the checksums of the HDU."""
+    text = card.encode("latin1").decode("unicode_escape").encode("latin1").ljust(80)
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    name = data.find(f"EXTNAME = '{hdu}".encode())
+    start = max(data.rfind(b"SIMPLE  =", 0, name), data.rfind(b"XTENSION=", 0, name))
+    place = data.find(text[:9], start, data.find(b"END" + b" " * 77, start)) if text[8:9] == b"=" else -1
+    for key in (b"CHECKSUM=", b"DATASUM ="):
+        at = data.find(key, start)
+        place = at if place < 0 else place
+        data[at : at + 80] = b" " * 80
+    data[place : place + 80] = text[:80]
+    with open(out, "wb") as file:
+        file.write(data)
+
+
 def set_coefficient(psf, fiber, param, value, out):
     """Sets all coefficients of a parameter (or of XTRACE, YTRACE) of a fiber, and with nan only the second one."""
     with fits.open(psf, memmap=False) as hdus:
@@ -187,6 +206,16 @@ def check_one_lost(frame, dark, fiber, tolerance="0"):
         off = (np.abs(a["FLUX"].data - b["FLUX"].data) * np.sqrt(b["IVAR"].data)).max()
         assert off <= float(tolerance), f"the other fibers are off by {off} sigma"
         assert (np.delete(a["IVAR"].data, fiber, axis=0) > 0).mean() > 0.9, "the other fibers have no data"
+
+
+def check_readable(frame):
+    """astropy takes all headers, checksums and data without a word."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with fits.open(frame, checksum=True) as hdus:
+            hdus.verify("exception")
+            for hdu in hdus:
+                assert len(list(hdu.header.items())) > 0 and hdu.data is not None
 
 
 def check_fibers(frame, fibermin, fibers, unknown="[]"):

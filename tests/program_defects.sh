@@ -92,12 +92,12 @@ for param in XTRACE YTRACE GHSIGX GHSIGY GH-0-0 GH-2-2; do
     [[ $param = *TRACE ]] && tolerance=1e-3
     defects set_coefficient psf.whole.fits 5 $param nan psf.fits || exit 1
     run "NaN in $param of one fiber" extract im.fits nan.fits -n 10
-    warned "NaN in $param of one fiber" 'psf.fits: .* 1 spectra are not finite: .* masked: 5$'
+    warned "NaN in $param of one fiber" 'psf.fits: .* not finite in 1 of 10 spectra: .* masked: 5$'
     check "NaN in $param of one fiber: costs that fiber" defects check_one_lost nan.fits dark.fits 5 $tolerance
 done
 echo "im.fits psf.fits out/nan.fits $grid" >tasks.txt
 run 'NaN in one fiber, in a batch' "$UNSPOT" batch --loglevel warn tasks.txt -- -n 10
-warned 'NaN in one fiber, in a batch' '1 spectra are not finite'
+warned 'NaN in one fiber, in a batch' 'not finite in 1 of 10 spectra'
 check 'NaN in one fiber, in a batch: costs that fiber' defects check_one_lost out/nan.fits dark.fits 5
 if command -v mpiexec >/dev/null && ! "$UNSPOT" info | grep -q '^MPI  *none'; then
     run 'NaN in one fiber, 3 ranks' mpiexec -n 3 "$UNSPOT" extract -i im.fits -p psf.fits -o nan.fits -w $grid -n 10 --loglevel warn
@@ -112,7 +112,7 @@ else
     echo 'left out: several ranks, because this build has no MPI, or there is no mpiexec'
 fi
 run 'an image simulated with such a PSF' "$UNSPOT" simulate -p psf.fits -o nan.im.fits -w $grid --loglevel warn
-warned 'an image simulated with such a PSF' '1 spectra are not finite'
+warned 'an image simulated with such a PSF' 'not finite in 1 of 10 spectra'
 cp psf.whole.fits psf.fits
 
 # --- FIBERMAP belongs to spectra by FIBER
@@ -143,17 +143,17 @@ fibers 'no CAMERA, rows of one petal' "$of_r3" J 'range(1500,2000)' -
 fibers 'rows in disorder' "$of_r0" J 'np.random.default_rng(1).permutation(500)' r0
 fibers 'an extra row without FIBER' "$of_r0" J '[-1] + list(range(500))' r0
 fibers 'two rows are missing' '0 range(10) [3,7]' J '[k for k in range(500) if k not in (3,7,400)]' r0
-warned 'two rows are missing' 'no row for 2 fibers: .*FIBERSTATUS 257: 3, 7$'
+warned 'two rows are missing' 'no row for 2 of 10 fibers: .*FIBERSTATUS 257: 3, 7$'
 fibers 'a row is missing, unsigned' '1500 range(1500,1510) [1502]' I '[k for k in range(1500,2000) if k != 1502]' r3 FIBER 32768
 fibers 'an undefined FIBER' '0 range(10) [4]' J 'range(500)' r0 FIBER 0 1 4
-warned 'an undefined FIBER' 'no row for 1 fibers: .*: 4$'
+warned 'an undefined FIBER' 'no row for 1 of 10 fibers: .*: 4$'
 defects fibermap im.fits J '[k for k in range(5000) if k != 1503]' r3 mapped.fits || exit 1
 echo "mapped.fits psf.fits out/f.fits $grid" >tasks.txt
 run 'a row is missing, in a batch' "$UNSPOT" batch --loglevel warn tasks.txt -- -n 10
 check 'a row is missing, in a batch: right rows' defects check_fibers out/f.fits 1500 'range(1500,1510)' '[1503]'
-check 'a row is missing, in a batch: said' grep -q 'WARNING: .*no row for 1 fibers: .*: 1503$' log.check.kept
+check 'a row is missing, in a batch: said' grep -q 'WARNING: .*no row for 1 of 10 fibers: .*: 1503$' log.check.kept
 fibers 'a row twice' "$of_r0" J 'list(range(500)) + [2]' r0
-warned 'a row twice' 'several rows, all the same, for 1 fibers: one is taken: 2$'
+warned 'a row twice' 'several rows, all the same, for 1 of 10 fibers: one is taken: 2$'
 defects fibermap im.fits - 'range(500)' r0 mapped.fits || exit 1
 run 'no column FIBER' extract mapped.fits out/f.fits -n 10
 warned 'no column FIBER' 'no column FIBER of integers: its row 0 is taken for fiber 0'
@@ -171,6 +171,49 @@ refused 'most rows are missing' 'FIBERMAP, of fibers 5 to 20, has no rows for mo
 refused 'several petals, no CAMERA' 'FIBERMAP has fibers of several petals, and CAMERA "" does not say which' J 'range(5000)' -
 refused 'several petals, no FIBER' 'FIBERMAP has 5000 rows, more than the 500 fibers .* no column FIBER' - 'range(5000)' r0
 refused 'no FIBER, too few rows' 'FIBERMAP has no row for fiber 8 \(it has 8 rows\)' - 'range(8)' r0
+
+# --- broken cards: readers take what is written, and a word says what became of them
+check_cards() # NAME HDU WARNING CARD: an image with this card, in which \x.. are bytes
+{
+    defects replace_card im.fits "$2" "$4" broken.fits || exit 1
+    run "$1" extract broken.fits out/f.fits -n 10
+    [ -z "$3" ] || warned "$1" "$3"
+    check "$1: readers take it" defects check_readable out/f.fits
+}
+card='broken.fits: not valid FITS are 1 cards'
+check_cards 'a quote that does not end' IMAGE "$card" "OBSERVER= 'someone"
+check_cards 'no value indicator' IMAGE "$card" 'OBSERVER someone'
+check_cards 'a value that is none' IMAGE "$card" 'GAIN    = about 2'
+check_cards 'a number that is none' IMAGE "$card" 'GAIN    = 1.0.0 / e/adu'
+check_cards 'NaN' IMAGE "$card" 'GAIN    =                  NaN'
+check_cards 'text behind a value' IMAGE "$card" 'GAIN    = 5 or so'
+check_cards 'half of a complex number' IMAGE "$card" 'GAIN    = (1.0, 2.0'
+check_cards 'bytes that are no ASCII' IMAGE "$card" "OBSERVER= 'M\\xc3\\xbcller'"
+check_cards 'a tab' IMAGE "$card" "OBSERVER= 'a\\tb'"
+check_cards 'a zero' IMAGE "$card" "OBSERVER= 'a\\0b'"
+check_cards 'a keyword with a point' IMAGE "$card" "OBS.ER  = 'a'"
+check_cards 'a keyword with a blank' IMAGE "$card" "OB SER  = 'a'"
+check_cards 'a CONTINUE alone' IMAGE "$card" "CONTINUE  'alone'"
+check_cards '80 characters that are no card' IMAGE "$card" "$(printf 'x%.0s' {1..80})"
+check_cards 'a lower-case exponent' IMAGE '' 'GAIN    = 1e5'
+check_cards 'a lower-case keyword' IMAGE '' "observer= 'a'"
+check_cards 'no value' IMAGE '' 'OBSERVER='
+check_cards 'HIERARCH' IMAGE '' "HIERARCH ESO DET NAME = 'a' / its name"
+check_cards 'a unit that is no text' FIBERMAP "$card" 'TUNIT1  = 5'
+check_cards 'a shape that does not fit' FIBERMAP "$card" "TDIM1   = '(3,4)'"
+check_cards 'a unit that is no ASCII' FIBERMAP "$card" "TUNIT1  = '\\xc3\\x85'"
+rm -f out/*
+damaged() # NAME REGEX CARD: in FIBERMAP; an error of the input, before any work
+{
+    defects replace_card im.fits FIBERMAP "$3" broken.fits || exit 1
+    expect_fail "$1" 1 "broken.fits: $2" "$UNSPOT" extract -i broken.fits -p psf.fits -o out/f.fits -w $grid -n 10 --loglevel error
+}
+damaged 'a column without a name' 'column 4 of HDU FIBERMAP has no name: repair TTYPE4' "TTYPE4  = 'FIBER"
+damaged 'a column whose name is a number' 'column 4 of HDU FIBERMAP has no name' 'TTYPE4  = 5'
+damaged 'a format that does not end' 'the header of HDU FIBERMAP is damaged \(CFITSIO' "TFORM4  = 'J"
+damaged 'an offset that is no number' 'keyword TZERO4 of HDU FIBERMAP is not a number' "TZERO4  = 'x'"
+damaged 'a scale of 0' 'keyword TSCAL4 of HDU FIBERMAP is 0' 'TSCAL4  = 0'
+damaged 'a null that is no number' 'keyword TNULL4 of HDU FIBERMAP is not a number' "TNULL4  = 'x'"
 
 # --- a PSF of some fibers, and of another camera
 rm -f out/*

@@ -1,10 +1,13 @@
 #include "io/internal/cards.h"
-#include "io/internal/input_hdu.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
+#include "io/internal/card_check.h"
+#include "io/internal/input_hdu.h"
 
 enum { KEY = 8, KEEP_COMMENTS = 0 };
 
@@ -19,25 +22,83 @@ bool card_is(const char *card, const char *name, bool numbered)
     return length == KEY;
 }
 
+/* Puts a card in FITS's characters. False when it was not. */
+static bool make_printable(char *card)
+{
+    bool was = true;
+
+    for (int i = 0; i < CARD_SIZE; i++) {
+        if (card[i] >= ' ' && card[i] <= '~') continue;
+        card[i] = '?';
+        was = false;
+    }
+    return was;
+}
+
+/* Adds a comment of up to as many characters as a card holds beside its keyword. Returns how many it took. */
+static size_t add_comment(struct cards *cards, const char *text, size_t length)
+{
+    const size_t taken = length < CARD_SIZE - KEY ? length : CARD_SIZE - KEY;
+    char *card = cards->text + cards->count++ * CARD_SIZE;
+
+    memset(card, ' ', CARD_SIZE);
+    memcpy(card, "COMMENT", 7);
+    memcpy(card + KEY, text, taken);
+    return taken;
+}
+
+/* Adds a card as it is, or, as others must be able to read what is written, a card that is not FITS as
+ * comments. */
+static void add_card(struct cards *cards, const char *text, bool *continues)
+{
+    char card[CARD_SIZE];
+    size_t length = CARD_SIZE, taken = 0;
+    bool is_printable, is_valid;
+
+    memcpy(card, text, CARD_SIZE);
+    is_printable = make_printable(card);
+    is_valid = card_is_valid(card, continues);
+    cards->nbroken += !is_printable || !is_valid;
+    if (is_valid) {
+        memcpy(cards->text + cards->count++ * CARD_SIZE, card, CARD_SIZE);
+        return;
+    }
+    while (length > 0 && card[length - 1] == ' ') length--;
+    while (taken < length) taken += add_comment(cards, card + taken, length - taken);
+}
+
 enum status cards_read(struct input *input, const char *name, struct cards *cards, struct error *error)
 {
+    enum { CARDS_OF_BROKEN = 2 };
     char *text = NULL;
     int count = 0, fits = 0;
-    size_t kept = 0;
+    bool continues = false;
 
     if (fits_convert_hdr2str(input->file, KEEP_COMMENTS, NULL, 0, &text, &count, &fits)) {
         free(text);
         return input_fail(input, name, fits, error);
     }
-    for (int i = 0; i < count - 1; i++) { /* the last one is END */
+    *cards = (struct cards){.text = memory_zeroed((size_t)count * CARDS_OF_BROKEN, CARD_SIZE)};
+    for (int i = 0; i < count - 1 && cards->text; i++) { /* the last one is END */
         const char *card = text + (size_t)i * CARD_SIZE;
 
         if (card_is(card, "CHECKSUM", false) || card_is(card, "DATASUM", false)) continue;
-        memmove(text + kept++ * CARD_SIZE, card, CARD_SIZE);
+        add_card(cards, card, &continues);
     }
-    cards->text = text;
-    cards->count = kept;
-    return STATUS_OK;
+    free(text);
+    return cards->text ? STATUS_OK : memory_error(error, name);
+}
+
+void cards_demote(struct cards *cards, const char *name)
+{
+    for (size_t i = 0; i < cards->count; i++) {
+        char *card = cards->text + i * CARD_SIZE;
+
+        if (!card_is(card, name, false)) continue;
+        memmove(card + KEY, card, CARD_SIZE - KEY);
+        memcpy(card, "COMMENT ", KEY);
+        cards->nbroken++;
+    }
 }
 
 /* Cards that describe how the file, not the exposure, is made. "ZD" and the like belong to the exposure: only
@@ -88,7 +149,7 @@ void card_write(fitsfile *file, const char *card, int *fits)
     int result = 0;
 
     if (*fits) return;
-    for (int i = 0; i < CARD_SIZE; i++) line[i] = card[i] >= ' ' && card[i] <= '~' ? card[i] : '?';
+    memcpy(line, card, CARD_SIZE);
     line[CARD_SIZE] = '\0';
     if (card_is(line, "CAMERA", false)) {
         char *comment = strrchr(line, '\'');

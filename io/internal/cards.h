@@ -10,7 +10,9 @@
 #include "io/keyword.h"
 
 /* Reads all cards of the current HDU, called name, but CHECKSUM and DATASUM. Of a tile-compressed image they
- * are the cards of the uncompressed one. The caller frees cards->text, whatever the status. */
+ * are the cards of the uncompressed one. Characters that FITS does not allow become '?', and cards that are
+ * not valid COMMENT cards, so that readers of what is written take it. The caller frees cards->text, whatever
+ * the status. */
 enum status cards_read(struct input *input, const char *name, struct cards *cards, struct error *error);
 
 /* Copies cards to the current HDU, and writes EXTNAME = name, the keywords and, unless unit is NULL, BUNIT =
@@ -20,9 +22,12 @@ enum status cards_read(struct input *input, const char *name, struct cards *card
 void cards_write(fitsfile *file, const char *name, const struct cards *cards, const struct keywords *keywords,
                  const char *unit, int *fits);
 
-/* Writes one card of CARD_SIZE characters. Characters that FITS does not allow become '?'. A card whose
- * keyword CFITSIO refuses is left out, as it is not worth the file. */
+/* Writes one card of CARD_SIZE characters. A card whose keyword CFITSIO refuses is left out, as it is not
+ * worth the file. */
 void card_write(fitsfile *file, const char *card, int *fits);
+
+/* Makes the card of a keyword a comment, where there is one, and counts it as broken. */
+void cards_demote(struct cards *cards, const char *name);
 
 /* Whether a card's keyword is name or, with numbered, name followed by digits. */
 bool card_is(const char *card, const char *name, bool numbered);

@@ -10,26 +10,111 @@
 #include "io/internal/input_hdu.h"
 #include "io/internal/output_stream.h"
 
-static enum status check_columns(struct input *input, const char *name, struct error *error)
+/* The value of a column's keyword, such as TTYPE3, as it stands in the card; empty when there is none. */
+static void column_value(struct input *input, const char *keyword, char value[FLEN_VALUE])
 {
-    char keyword[FLEN_KEYWORD], column[FLEN_VALUE];
-    int columns = 0, fits = 0;
+    int fits = 0;
 
-    fits_get_num_cols(input->file, &columns, &fits);
-    for (int i = 1; i <= columns && !fits; i++) {
-        int type = 0;
+    value[0] = '\0';
+    if (fits_read_keyword(input->file, keyword, value, NULL, &fits)) value[0] = '\0';
+    fits_clear_errmsg();
+}
 
-        fits_get_coltype(input->file, i, &type, NULL, NULL, &fits);
-        if (fits || type >= 0) continue;
-        snprintf(keyword, sizeof keyword, "TTYPE%d", i);
-        input_text(input, keyword, column, sizeof column);
+/* Checks what says how the numbers of a column are to be understood. */
+static enum status check_scaling(struct input *input, const char *name, int column, struct error *error)
+{
+    static const char *const keys[] = {"TNULL", "TZERO", "TSCAL"};
+    enum status status = STATUS_OK;
+
+    for (int k = 0; k < 3 && status == STATUS_OK; k++) {
+        char keyword[FLEN_KEYWORD], value[FLEN_VALUE];
+        long long integer;
+        double real = 1;
+
+        snprintf(keyword, sizeof keyword, "%s%d", keys[k], column);
+        column_value(input, keyword, value);
+        if (!value[0]) continue;
+        status = k == 0 ? input_integer(input, name, keyword, &integer, error)
+                        : input_real(input, name, keyword, &real, error);
+        if (status == STATUS_OK && (!isfinite(real) || (k == 2 && real == 0)))
+            status = error_set(error, STATUS_FORMAT, "%s: keyword %s of HDU %s is %g", input->path, keyword,
+                               name, real);
+    }
+    return status;
+}
+
+static enum status check_column(struct input *input, const char *name, int column, const struct cards *cards,
+                                struct error *error)
+{
+    char keyword[FLEN_KEYWORD], value[FLEN_VALUE], text[FLEN_VALUE];
+    int type = 0, fits = 0;
+
+    snprintf(keyword, sizeof keyword, "TTYPE%d", column);
+    column_value(input, keyword, value);
+    input_text(input, keyword, text, sizeof text);
+    fits_get_coltype(input->file, column, &type, NULL, NULL, &fits);
+    if (fits) return input_fail(input, name, fits, error);
+    if (type < 0)
         return error_set(error, STATUS_FORMAT,
                          "%s: column %s of HDU %s has entries of variable length, which cannot be passed on: "
                          "write it with a fixed length",
-                         input->path, column, name);
-    }
+                         input->path, text, name);
+    cards_value(cards, keyword, text, sizeof text);
+    if (value[0] != '\'' || !text[0])
+        return error_set(error, STATUS_FORMAT, "%s: column %d of HDU %s has no name: repair %s", input->path,
+                         column, name, keyword);
+    return check_scaling(input, name, column, error);
+}
+
+/* Checks the columns. What is wrong with keywords that say nothing about the numbers becomes a comment. */
+static enum status check_columns(struct input *input, const char *name, struct cards *cards,
+                                 struct error *error)
+{
+    enum { DIMENSIONS = 9 };
+    enum status status = STATUS_OK;
+    int columns = 0, fits = 0;
+
+    fits_get_num_cols(input->file, &columns, &fits);
     if (fits) return input_fail(input, name, fits, error);
-    return STATUS_OK;
+    for (int i = 1; i <= columns && status == STATUS_OK; i++) {
+        char unit[FLEN_KEYWORD], display[FLEN_KEYWORD], shape[FLEN_KEYWORD], value[FLEN_VALUE];
+        long lengths[DIMENSIONS];
+        int naxis, wrong = 0;
+
+        status = check_column(input, name, i, cards, error);
+        snprintf(unit, sizeof unit, "TUNIT%d", i);
+        snprintf(display, sizeof display, "TDISP%d", i);
+        snprintf(shape, sizeof shape, "TDIM%d", i);
+        column_value(input, unit, value);
+        if (value[0] && value[0] != '\'') cards_demote(cards, unit);
+        column_value(input, display, value);
+        if (value[0] && value[0] != '\'') cards_demote(cards, display);
+        if (fits_read_tdim(input->file, i, DIMENSIONS, &naxis, lengths, &wrong)) cards_demote(cards, shape);
+        fits_clear_errmsg();
+    }
+    return status;
+}
+
+/* Tries whether the table can be written, so that damage is the input's fault, and found before any work. */
+static enum status try_header(const struct input *input, const char *name, const struct table *table,
+                              struct error *error)
+{
+    fitsfile *file = NULL;
+    char text[FLEN_STATUS];
+    int fits = 0, closed = 0;
+
+    fits_create_file(&file, "mem://", &fits);
+    fits_create_img(file, BYTE_IMG, 0, NULL, &fits);
+    table_write_header(file, name, table, &fits);
+    if (file) fits_close_file(file, &closed);
+    fits_clear_errmsg();
+    if (!fits) return STATUS_OK;
+    if (fits == MEMORY_ALLOCATION) return memory_error(error, name);
+    fits_get_errstatus(fits, text);
+    return error_set(
+        error, STATUS_FORMAT,
+        "%s: the header of HDU %s is damaged (CFITSIO %d: %s): repair it, or make the file again",
+        input->path, name, fits, text);
 }
 
 enum status table_read(struct input *input, const char *name, struct table *table, struct error *error)
@@ -39,9 +124,9 @@ enum status table_read(struct input *input, const char *name, struct table *tabl
     long long row_bytes = 0;
     int fits = 0;
 
-    if (status == STATUS_OK) status = check_columns(input, name, error);
-    if (status == STATUS_OK) status = input_integer(input, name, "NAXIS1", &row_bytes, error);
     if (status == STATUS_OK) status = cards_read(input, name, &table->header, error);
+    if (status == STATUS_OK) status = check_columns(input, name, &table->header, error);
+    if (status == STATUS_OK) status = input_integer(input, name, "NAXIS1", &row_bytes, error);
     if (status != STATUS_OK) return status;
     fits_get_num_rowsll(input->file, &nrows, &fits);
     table->row_bytes = (size_t)row_bytes;
@@ -53,7 +138,7 @@ enum status table_read(struct input *input, const char *name, struct table *tabl
                            &fits);
     }
     if (fits) return input_fail(input, name, fits, error);
-    return STATUS_OK;
+    return try_header(input, name, table, error);
 }
 
 /* Finds a column that holds one number a row. Returns its number, or 0. */

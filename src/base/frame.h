@@ -15,7 +15,8 @@ enum { CARD_SIZE = 80 }; /* characters of a header card (FITS Standard 4.0, sect
 /* The header cards of an HDU, kept word for word. */
 struct cards {
     size_t count;
-    char *text; /* [count][CARD_SIZE], not terminated */
+    char *text;     /* [count][CARD_SIZE], not terminated */
+    size_t nbroken; /* cards of the file that are not valid, and were changed */
 };
 
 /* Copies the value of the first card of this keyword to value[size], without quotes and blanks around it and

@@ -18,8 +18,9 @@ void psf_warn_of_broken(const struct psf *psf, const char *path, const struct lo
             snprintf(list + length, sizeof list - length, "%s%zu", length > 0 ? ", " : "", s);
     }
     if (count > 0) {
-        log_warning(log, "%s: coefficients of %zu spectra are not finite: these are dark and masked: %s%s",
-                    path, count, list, count > LISTED ? ", ..." : "");
+        log_warning(log,
+                    "%s: coefficients are not finite in %zu of %zu spectra: these are dark and masked: %s%s",
+                    path, count, psf->nspec, list, count > LISTED ? ", ..." : "");
     }
 }
 

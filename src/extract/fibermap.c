@@ -138,16 +138,17 @@ static enum status select_row(const struct preproc *preproc, int64_t fiber, unsi
     return fibermap_row_blank(table, fiber, to, error);
 }
 
-static void warn_of(const struct oddities *odd, const struct log *log)
+static void warn_of(const struct oddities *odd, size_t nspec, const struct log *log)
 {
     if (odd->missing.count > 0)
-        log_warning(log,
-                    "FIBERMAP has no row for %zu fibers: these get one that says nothing but FIBER, and "
-                    "FIBERSTATUS 257: %s",
-                    odd->missing.count, odd->missing.text);
+        log_warning(
+            log,
+            "FIBERMAP has no row for %zu of %zu fibers: these get one that says nothing but FIBER, and "
+            "FIBERSTATUS 257: %s",
+            odd->missing.count, nspec, odd->missing.text);
     if (odd->doubled.count > 0)
-        log_warning(log, "FIBERMAP has several rows, all the same, for %zu fibers: one is taken: %s",
-                    odd->doubled.count, odd->doubled.text);
+        log_warning(log, "FIBERMAP has several rows, all the same, for %zu of %zu fibers: one is taken: %s",
+                    odd->doubled.count, nspec, odd->doubled.text);
 }
 
 static enum status does_not_fit(const struct fibers_wanted *wanted, int64_t first, struct error *error)
@@ -180,7 +181,7 @@ static enum status select_by_fiber(const struct fibers_wanted *wanted, const str
                             fibers->rows.rows + i * fibers->rows.row_bytes, &odd, error);
     }
     if (2 * odd.missing.count > wanted->spectra.count) return does_not_fit(wanted, fibers->fibermin, error);
-    if (status == STATUS_OK) warn_of(&odd, log);
+    if (status == STATUS_OK) warn_of(&odd, wanted->spectra.count, log);
     return status;
 }
 

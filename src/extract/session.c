@@ -195,6 +195,13 @@ enum status session_read_image(struct session *session, struct error *error)
         log_warning(&session->log, "%s: %zu pixels are NaN or infinite or have a negative ivar: masked",
                     arguments->input, preproc->nbroken);
     }
+    if (preproc->header.nbroken + preproc->fibermap.header.nbroken > 0) {
+        log_warning(
+            &session->log,
+            "%s: not valid FITS are %zu cards of its headers: passed on as COMMENT, or with ? for what is no "
+            "printable ASCII",
+            arguments->input, preproc->header.nbroken + preproc->fibermap.header.nbroken);
+    }
     if (preproc->nrounded > 0) {
         log_warning(
             &session->log,
