@@ -252,6 +252,23 @@ defects set_camera psf.whole.fits PSF "'R0      '" psf.fits || exit 1
 check_quiet 'a PSF of the same camera in upper case and quotes' extract im.fits out/f.fits -n 10
 cp psf.whole.fits psf.fits
 
+# --- numbers of a PSF that make no sense
+psf_card() # NAME REGEX CARD [OPTION...]
+{
+    defects replace_card psf.whole.fits PSF "$3" psf.fits || exit 1
+    expect_fail "$1" 1 "psf.fits: .*$2" "$UNSPOT" extract -i im.fits -p psf.fits -o out/f.fits -n 10 --loglevel error "${@:4}"
+}
+rm -f out/*
+psf_card 'a negative PSFERR' 'PSFERR is -1, not in 0 to 1000: give the right one by --psferr' 'PSFERR  = -1' -w $grid
+check 'a negative PSFERR, with --psferr' extract im.fits out/f.fits -n 10 --psferr 0.01
+rm -f out/*
+psf_card 'a huge PSFERR' 'PSFERR is 1e.30, not in' 'PSFERR  = 1E30' -w $grid
+psf_card 'a PSFERR that is no number' 'PSFERR .*not a number' "PSFERR  = 'x'" -w $grid
+psf_card 'a huge range' 'more than a million bins: give --wavelength' 'WAVEMAX = 1E300'
+psf_card 'a text for a count' 'FIBERMAX .*not a number' "FIBERMAX= '$(printf 'x%.0s' {1..40})'" -w $grid
+psf_card 'a negative FIBERMIN' 'FIBERMIN is -5, not in 0 to' 'FIBERMIN= -5' -w $grid
+cp psf.whole.fits psf.fits
+
 # --- grids
 run 'a step wider than the PSF' extract im.fits coarse.fits -n 3 -w 5800,5880,4
 warned 'a step wider than the PSF' '--wavelength 5800,5880,4: the step is wider than the PSF, [12]\.[0-9] Angstrom'
