@@ -43,14 +43,12 @@ enum status fibermap_row_blank(const struct table *fibermap, int64_t fiber, unsi
 {
     struct table one = *fibermap;
     char fiber_name[] = "FIBER", status_name[] = "FIBERSTATUS";
-    fitsfile *file = NULL;
     int fits = 0, no_status = 0, closed = 0;
+    fitsfile *file;
 
     one.nrows = 1;
     memset(row, 0, one.row_bytes);
-    fits_create_file(&file, "mem://", &fits);
-    fits_create_img(file, BYTE_IMG, 0, NULL, &fits); /* a table cannot be the first HDU */
-    table_write_header(file, "FIBERMAP", &one, &fits);
+    file = table_in_memory("FIBERMAP", &one, &fits);
     fits_write_tblbytes(file, 1, 1, (LONGLONG)one.row_bytes, row, &fits);
     write_zeros(file, &fits);
     write_integer(file, fiber_name, fiber, &fits);

@@ -41,9 +41,7 @@ static struct keyword *keyword_slot(struct keywords *keywords, const char *name,
     return keyword;
 }
 
-/* Writes value, escaped, and a final 0 to text[size]. Returns the bytes written; what does not fit is left
- * out.
- */
+/* Writes value, escaped, and a final 0 to text[size], as far as it fits. Returns the bytes written. */
 static size_t escape(const char *value, char *text, size_t size)
 {
     enum { LONGEST = 3 }; /* bytes that one becomes */

@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
-/* Says whether readers that are strict accept card[CARD_SIZE], but for its characters: cards may hold ? for
- * what is not printable. *continues says whether a card CONTINUE may follow, and becomes that for the next
- * card. */
+/* Says whether readers that are strict accept card[CARD_SIZE], whose characters are printable; the E of a
+ * number becomes a capital. *continues says whether this card may be CONTINUE, and becomes that for the next
+ * one. */
 bool card_is_valid(char *card, bool *continues);
 
 #endif

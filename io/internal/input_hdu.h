@@ -20,8 +20,8 @@ enum status input_image(struct input *input, const char *name, int naxis, size_t
 /* Checks that the pixels of the current HDU, called name, are integers. */
 enum status input_integers(struct input *input, const char *name, struct error *error);
 
-/* Checks that the current HDU, called name, is a binary table whose data fit its DATASUM where it has one, and
- * uncompresses it where it is compressed: until input_return() the input then is that table alone. */
+/* Checks that the current HDU, called name, is a binary table whose data fit its DATASUM where it has one,
+ * and uncompresses it where it is compressed: until input_return() the input then is that table alone. */
 enum status input_table(struct input *input, const char *name, struct error *error);
 
 /* Sets and returns the error of a CFITSIO call that failed with status fits while HDU name was read. */

@@ -99,13 +99,10 @@ static enum status check_columns(struct input *input, const char *name, struct c
 static enum status try_header(const struct input *input, const char *name, const struct table *table,
                               struct error *error)
 {
-    fitsfile *file = NULL;
     char text[FLEN_STATUS];
     int fits = 0, closed = 0;
+    fitsfile *file = table_in_memory(name, table, &fits);
 
-    fits_create_file(&file, "mem://", &fits);
-    fits_create_img(file, BYTE_IMG, 0, NULL, &fits);
-    table_write_header(file, name, table, &fits);
     if (file) fits_close_file(file, &closed);
     fits_clear_errmsg();
     if (!fits) return STATUS_OK;
@@ -222,7 +219,7 @@ static void write_structure(fitsfile *file, const struct table *table, int *fits
 
 /* The header is written card by card, as CFITSIO's functions for tables would lose comments and types. The
  * standard wants TFIELDS behind GCOUNT. */
-void table_write_header(fitsfile *file, const char *name, const struct table *table, int *fits)
+static void write_header(fitsfile *file, const char *name, const struct table *table, int *fits)
 {
     fits_create_hdu(file, fits);
     write_structure(file, table, fits);
@@ -239,6 +236,16 @@ void table_write_header(fitsfile *file, const char *name, const struct table *ta
     fits_set_hdustruc(file, fits);
 }
 
+fitsfile *table_in_memory(const char *name, const struct table *table, int *fits)
+{
+    fitsfile *file = NULL;
+
+    fits_create_file(&file, "mem://", fits);
+    fits_create_img(file, BYTE_IMG, 0, NULL, fits); /* a table cannot be the first HDU */
+    write_header(file, name, table, fits);
+    return file;
+}
+
 void table_write(struct output_stream *stream, const char *name, const struct table *table)
 {
     int fits = 0;
@@ -246,7 +253,7 @@ void table_write(struct output_stream *stream, const char *name, const struct ta
     if (table->header.count == 0) return;
     if (stream->status != STATUS_OK) return;
     output_stream_begin_hdu(stream, name);
-    table_write_header(stream->file, name, table, &fits);
+    write_header(stream->file, name, table, &fits);
     for (size_t row = 0; row < table->nrows && table->row_bytes > 0 && !fits; row++) {
         /* CFITSIO takes const bytes as not const, and does not change them */
         fits_write_tblbytes(stream->file, (LONGLONG)row + 1, 1, (LONGLONG)table->row_bytes,

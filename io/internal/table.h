@@ -19,8 +19,9 @@ enum status table_read(struct input *input, const char *name, struct table *tabl
 enum status table_integers(struct input *input, const char *name, const char *column, size_t nrows,
                            int64_t **values, struct error *error);
 
-/* Writes the header of a table as a new HDU. */
-void table_write_header(fitsfile *file, const char *name, const struct table *table, int *fits);
+/* Makes a file in memory with the header of a table as its second HDU, called name, and no rows yet. The
+ * caller closes it, where it is not NULL, whatever *fits says. */
+fitsfile *table_in_memory(const char *name, const struct table *table, int *fits);
 
 /* Writes a table as an HDU called name: rows and header word for word, but for the cards that describe the
  * structure. Writes nothing when table->header.count is 0. */

@@ -15,7 +15,7 @@ void psf_warn_of_broken(const struct psf *psf, const char *path, const struct lo
 
         if (!psf->broken[s]) continue;
         if (count++ < LISTED)
-            snprintf(list + length, sizeof list - length, "%s%zu", length > 0 ? ", " : "", s);
+            snprintf(list + length, sizeof list - length, "%s%zu", length > 0 ? ", " : "", psf->fibermin + s);
     }
     if (count > 0) {
         log_warning(log,

@@ -44,7 +44,7 @@ struct psf {
     char original[256]; /* IN_PSF of the file's PSF HDU, empty when absent: becomes ORIG_PSF */
 };
 
-/* Warns of spectra that are broken; path is the PSF's file. */
+/* Warns of spectra that are broken, with their numbers in the petal; path is the PSF's file. */
 void psf_warn_of_broken(const struct psf *psf, const char *path, const struct log *log);
 
 /* Frees the arrays and zeroes *psf, which may be all zeros before. */

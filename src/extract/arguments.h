@@ -21,8 +21,8 @@ struct arguments {
 enum status arguments_parse(int argc, const char **argv, struct arguments *arguments, struct error *error);
 void arguments_free(struct arguments *arguments);
 
-/* Writes, in lines "--option value", all that the frame, its files and the messages between ranks depend on; NULL
- * without memory. The caller frees it. */
+/* Writes, in lines "--option value", all that the frame, its files and the messages between ranks depend on;
+ * NULL without memory. The caller frees it. */
 char *arguments_text(const struct arguments *arguments);
 
 #endif

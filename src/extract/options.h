@@ -53,8 +53,8 @@ enum status extract_options_check(const struct extract_options *options, struct 
 
 /* Fits checked options to a PSF, whose file's name is for messages: the spectra that there are (after a
  * warning where more were asked for), counted from now on from the first of the PSF and not of the petal; the
- * wavelengths where none were given; patches no longer than the grid; and psferr. Warns of a step that is wider
- * than the PSF. STATUS_USAGE when the PSF has no such spectra or wavelengths. */
+ * wavelengths where none were given; patches no longer than the grid; and psferr. Warns of a step that is
+ * wider than the PSF. STATUS_USAGE when the PSF has no such spectra or wavelengths. */
 enum status extract_options_settle(struct extract_options *options, const struct psf *psf,
                                    const char *psf_name, const struct log *log, struct error *error);
 
