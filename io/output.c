@@ -129,7 +129,8 @@ enum status output_begin(struct output *output, const char *path, struct error *
 static void follow_links(char *path, size_t size)
 {
     enum { LINKS_MAX = 16 };
-    char target[sizeof((struct output *)0)->path], folder[sizeof target + 2], next[2 * sizeof target];
+    char target[sizeof((struct output *)0)->path], folder[sizeof target + 2],
+        next[sizeof folder + sizeof target];
     const char *name;
 
     for (int i = 0; i < LINKS_MAX; i++) {
@@ -156,7 +157,7 @@ bool output_identify(const char *path, struct file_identity *identity)
         if (stat(folder, &info) != 0) return false;
     }
     *identity = (struct file_identity){.device = (uint64_t)info.st_dev, .inode = (uint64_t)info.st_ino};
-    snprintf(identity->name, sizeof identity->name, "%s", name);
+    snprintf(identity->name, sizeof identity->name, "%.255s", name); /* no longer name can exist */
     return true;
 }
 
