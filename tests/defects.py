@@ -138,6 +138,17 @@ def replace_card(path, hdu, card, out):
         file.write(data)
 
 
+def flip_bit(path, hdu, out):
+    """Flips one bit of an HDU's data and leaves its checksums as they are."""
+    with fits.open(path) as hdus:
+        at = hdus[hdu].fileinfo()["datLoc"] + 40
+    with open(path, "rb") as file:
+        data = bytearray(file.read())
+    data[at] ^= 1
+    with open(out, "wb") as file:
+        file.write(data)
+
+
 def set_coefficient(psf, fiber, param, value, out):
     """Sets all coefficients of a parameter (or of XTRACE, YTRACE) of a fiber, and with nan only the second one."""
     with fits.open(psf, memmap=False) as hdus:

@@ -269,6 +269,36 @@ psf_card 'a text for a count' 'FIBERMAX .*not a number' "FIBERMAX= '$(printf 'x%
 psf_card 'a negative FIBERMIN' 'FIBERMIN is -5, not in 0 to' 'FIBERMIN= -5' -w $grid
 cp psf.whole.fits psf.fits
 
+# --- the same words from a batch, on one rank and on many: what cannot be done is missing, and the rest is made
+rm -rf out && mkdir out
+defects flip_bit im.fits IVAR flipped.fits || exit 1
+defects fibermap im.fits J 'range(1000,1500)' r0 other.fits || exit 1
+defects set_camera psf.whole.fits PSF z7 z7.fits || exit 1
+defects replace_card psf.whole.fits PSF 'PSFERR  = -1' psferr.fits || exit 1
+defects set_coefficient psf.whole.fits 5 GHSIGY nan nan.psf.fits || exit 1
+{
+    echo "hot3000.fits psf.fits out/hot.fits $grid"
+    echo "flipped.fits psf.fits out/1.fits $grid"
+    echo "other.fits psf.fits out/2.fits $grid"
+    echo "im.fits z7.fits out/3.fits $grid"
+    echo "im.fits psferr.fits out/4.fits $grid"
+    echo "im.fits nan.psf.fits out/nan.fits $grid"
+} >defects.txt
+launchers=(env)
+if command -v mpiexec >/dev/null && ! "$UNSPOT" info | grep -q '^MPI  *none'; then launchers+=('mpiexec -n 3'); fi
+for launcher in "${launchers[@]}"; do
+    rm -f out/*
+    $launcher "$UNSPOT" batch defects.txt -- -n 10 >log.stdout 2>log.batch # a launcher of several words
+    check "$launcher: exit status" test $? -ne 0
+    check "$launcher: the others are made" grep -q '6 frames: 2 written, 0 complete before, 4 failed' log.batch
+    check "$launcher: flipped bits" grep -q 'out/1.fits: flipped.fits: HDU IVAR is damaged: its data do not fit its DATASUM' log.batch
+    check "$launcher: another petal's FIBERMAP" grep -q 'out/2.fits: other.fits: FIBERMAP, of fibers 1000 to 1499, has no rows' log.batch
+    check "$launcher: another camera's PSF" grep -q 'out/3.fits: z7.fits: the PSF is for camera z7' log.batch
+    check "$launcher: a negative PSFERR" grep -q 'out/4.fits: psferr.fits: PSFERR is -1' log.batch
+    check "$launcher: a hot column" defects check_flagged clean.fits out/hot.fits
+    check "$launcher: NaN in one fiber" defects check_one_lost out/nan.fits dark.fits 5
+done
+
 # --- grids
 run 'a step wider than the PSF' extract im.fits coarse.fits -n 3 -w 5800,5880,4
 warned 'a step wider than the PSF' '--wavelength 5800,5880,4: the step is wider than the PSF, [12]\.[0-9] Angstrom'
