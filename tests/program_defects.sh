@@ -225,6 +225,10 @@ for fibermin in 5 505; do
     check "FIBERMIN $fibermin" extract mapped.fits out/f.fits -s 5 -n 5 --bundlesize 5
     check "FIBERMIN $fibermin: the same fluxes" defects check_same_flux out/f.fits whole.fits 1
     check "FIBERMIN $fibermin: FIBERMAP" defects check_fibers out/f.fits $fibermin "range($fibermin,$fibermin+5)"
+    for all in '' '-n 5' '-s 0'; do
+        check "FIBERMIN $fibermin, $all" extract mapped.fits out/f.fits --bundlesize 5 $all
+        check "FIBERMIN $fibermin, $all: the same fluxes" defects check_same_flux out/f.fits whole.fits 1
+    done
     check "FIBERMIN $fibermin, all of it" extract mapped.fits out/f.fits --bundlesize 5
     check "FIBERMIN $fibermin, all of it: the same fluxes" defects check_same_flux out/f.fits whole.fits 1
 done

@@ -48,7 +48,7 @@ static struct arguments default_arguments(void)
 {
     const struct extract_options options = extract_options_default();
 
-    return (struct arguments){.specmin = (int)options.plan.spectra.first,
+    return (struct arguments){.specmin = specmin_of_psf,
                               .nspec = (int)options.plan.spectra.count,
                               .bundlesize = (int)options.plan.bundlesize,
                               .nsubbundles = (int)options.plan.nsubbundles,
@@ -73,11 +73,15 @@ char *arguments_text(const struct arguments *arguments)
     const struct {
         const char *option;
         double value;
-    } numbers[] = {{"specmin", arguments->specmin},         {"nspec", arguments->nspec},
-                   {"regularize", arguments->regularize},   {"bundlesize", arguments->bundlesize},
-                   {"nsubbundles", arguments->nsubbundles}, {"nwavestep", arguments->nwavestep},
-                   {"wavepad", arguments->wavepad},         {"wavepad-frac", arguments->wavepad_frac},
-                   {"pixpad-frac", arguments->pixpad_frac}, {"maskbits", arguments->maskbits}};
+    } numbers[] = {{"nspec", arguments->nspec},
+                   {"regularize", arguments->regularize},
+                   {"bundlesize", arguments->bundlesize},
+                   {"nsubbundles", arguments->nsubbundles},
+                   {"nwavestep", arguments->nwavestep},
+                   {"wavepad", arguments->wavepad},
+                   {"wavepad-frac", arguments->wavepad_frac},
+                   {"pixpad-frac", arguments->pixpad_frac},
+                   {"maskbits", arguments->maskbits}};
     char *text = NULL, number[OPTIONS_NUMBER];
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
@@ -89,6 +93,7 @@ char *arguments_text(const struct arguments *arguments)
     }
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         fprintf(stream, "--%s %s\n", numbers[i].option, options_number(numbers[i].value, number));
+    if (arguments->specmin != specmin_of_psf) fprintf(stream, "--specmin %d\n", arguments->specmin);
     if (arguments->psferr != psferr_of_psf)
         fprintf(stream, "--psferr %s\n", options_number(arguments->psferr, number));
     if (fclose(stream) == 0) return text;
@@ -115,8 +120,8 @@ enum status arguments_parse(int argc, const char **argv, struct arguments *argum
         {"wavelength", 'w', POPT_ARG_STRING, &arguments->wavelength, 0,
          "first and last wavelength and step, Angstrom; without it: the PSF's range, step 0.8",
          "WMIN,WMAX,DW"},
-        {"specmin", 's', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->specmin, 0, "first spectrum",
-         "N"},
+        {"specmin", 's', POPT_ARG_INT, &arguments->specmin, 0,
+         "first spectrum, counted as the PSF's FIBERMIN is; without it: the PSF's first", "N"},
         {"nspec", 'n', POPT_ARG_INT | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->nspec, 0, "number of spectra",
          "N"},
         {"regularize", 'r', POPT_ARG_DOUBLE | POPT_ARGFLAG_SHOW_DEFAULT, &arguments->regularize, 0,

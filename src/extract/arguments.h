@@ -10,7 +10,8 @@ struct arguments {
     char *wavelength;                   /* "WMIN,WMAX,DW" or NULL */
     char *timing;                       /* file name or NULL */
     char *bad2dfit, *patch, *solver, *device, *backend, *progress, *loglevel;
-    int specmin, nspec, bundlesize, nsubbundles, nwavestep, wavepad, threads, maskbits;
+    int specmin; /* specmin_of_psf (extract/options.h): not given */
+    int nspec, bundlesize, nsubbundles, nwavestep, wavepad, threads, maskbits;
     double regularize, wavepad_frac, pixpad_frac;
     double psferr; /* psferr_of_psf (extract/options.h): not given */
 };

@@ -69,10 +69,13 @@ enum status extract_options_check(const struct extract_options *options, struct 
     return STATUS_OK;
 }
 
-static enum status settle_spectra(struct plan_options *plan, const struct psf *psf, const char *psf_name,
-                                  const struct log *log, struct error *error)
+static enum status settle_spectra(struct extract_options *options, const struct psf *psf,
+                                  const char *psf_name, const struct log *log, struct error *error)
 {
-    const struct span wanted = plan->spectra, fibers = {psf->fibermin, psf->nspec};
+    struct plan_options *plan = &options->plan;
+    const struct span fibers = {psf->fibermin, psf->nspec};
+    const struct span wanted = {options->from_first ? fibers.first : plan->spectra.first,
+                                plan->spectra.count};
 
     plan->spectra = span_common(wanted, fibers);
     if (plan->spectra.count == 0) {
@@ -157,7 +160,7 @@ static enum status settle_psferr(struct extract_options *options, const struct p
 enum status extract_options_settle(struct extract_options *options, const struct psf *psf,
                                    const char *psf_name, const struct log *log, struct error *error)
 {
-    enum status status = settle_spectra(&options->plan, psf, psf_name, log, error);
+    enum status status = settle_spectra(options, psf, psf_name, log, error);
 
     if (status == STATUS_OK) status = settle_wavelengths(&options->plan, psf, psf_name, error);
     if (status != STATUS_OK) return status;

@@ -2,6 +2,7 @@
 #ifndef UNSPOT_EXTRACT_OPTIONS_H
 #define UNSPOT_EXTRACT_OPTIONS_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include "base/log.h"
@@ -19,6 +20,7 @@ enum solver {
 
 struct extract_options {
     struct plan_options plan;
+    bool from_first;   /* the spectra begin with the first of the PSF, whatever plan.spectra.first says */
     double regularize; /* added, squared, to the diagonal of the normal equations */
     double psferr;     /* fractional error of the PSF, used for chi2pix only; psferr_of_psf: the PSF's own */
     bool model;        /* the model image is made, too */
@@ -31,8 +33,9 @@ struct extract_options {
     const struct linalg *device_linalg; /* there; NULL: the device is the host */
 };
 
-/* A value of extract_options.psferr that no one gives. */
+/* A value of extract_options.psferr that no one gives, and one of --specmin. */
 static const double psferr_of_psf = -1e300;
+static const int specmin_of_psf = INT_MIN;
 
 /* gpu_specter's padding: so many wavelengths on each side of a patch, and this
  * fraction of them in addition. */

@@ -20,7 +20,8 @@ static enum status options_of(const struct arguments *arguments, struct extract_
     enum status status;
 
     *options = extract_options_default();
-    plan->spectra.first = (size_t)arguments->specmin;
+    options->from_first = arguments->specmin == specmin_of_psf;
+    plan->spectra.first = options->from_first ? 0 : (size_t)arguments->specmin;
     plan->spectra.count = (size_t)arguments->nspec;
     plan->bundlesize = (size_t)arguments->bundlesize;
     plan->nsubbundles = (size_t)arguments->nsubbundles;
