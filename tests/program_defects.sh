@@ -304,8 +304,12 @@ for launcher in "${launchers[@]}"; do
 done
 
 # --- grids
-run 'a step wider than the PSF' extract im.fits coarse.fits -n 3 -w 5800,5880,4
+on_grid() # GRID
+{
+    "$UNSPOT" extract -i im.fits -p psf.fits -o grid.fits -n 3 --loglevel warn -w "$1"
+}
+run 'a step wider than the PSF' on_grid 5800,5880,4
 warned 'a step wider than the PSF' '--wavelength 5800,5880,4: the step is wider than the PSF, [12]\.[0-9] Angstrom'
-run 'a grid off the CCD' extract im.fits off.fits -n 3 -w 7500,7540,0.8
+run 'a grid off the CCD' on_grid 7500,7540,0.8
 warned 'a grid off the CCD' 'no bin has data: .* off the CCD'
 finish
