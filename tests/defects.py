@@ -70,7 +70,7 @@ def fibermap(image, form, fibers, camera, out, name="FIBER", tzero="0", tscal="1
     columns = [fits.Column("OFFSET", "J", bzero=2**31, array=numbers.astype("u4")),
                fits.Column("TARGETID", "K", array=10000 + numbers)]
     if form[-1] in "BIJK":
-        stored = (numbers - int(tzero)) // int(tscal)
+        stored = np.array([(int(n) - int(tzero)) // int(tscal) for n in numbers], dtype="i8")
         columns.append(fits.Column(name, form, array=stored, null=-9 if form != "B" else None))
         if (numbers == int(null)).any():
             columns[-1].array[numbers == int(null)] = -9

@@ -133,6 +133,9 @@ done
 fibers 'FIBER as bytes' "$of_r0" B 'range(250)' r0
 fibers 'FIBER as unsigned 16 bits' "$of_r3" I 'range(5000)' r3 FIBER 32768
 fibers 'FIBER as unsigned 32 bits' "$of_r3" J 'range(5000)' r3 FIBER 2147483648
+fibers 'FIBER as unsigned 64 bits' "$of_r3" K 'range(5000)' r3 FIBER 9223372036854775808
+fibers 'a row is missing, unsigned 64 bits' "$of_r3 [1505]" K '[k for k in range(5000) if k != 1505]' r3 FIBER 9223372036854775808
+fibers 'FIBER as signed bytes' "$of_r0" B 'range(100)' r0 FIBER -128
 fibers 'FIBER with an offset' "$of_r3" J 'range(5000)' r3 FIBER -7
 fibers 'FIBER with a scale' '1500 range(1500,1510)' J 'range(1000,3000)' r3 FIBER 1000 1
 fibers 'FIBER in lower case' "$of_r3" J 'range(5000)' r3 fiber
